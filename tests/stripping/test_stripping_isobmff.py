@@ -1,0 +1,180 @@
+"""AVIF and HEIC: what is zeroed in place, what is not, and where the file ends."""
+
+import io
+import struct
+from dataclasses import dataclass
+
+import pytest
+from PIL import Image
+
+from galleries.stripping import CorruptContainer
+from tests.stripping.containers import box, decode, full_box, open_picture, private_info, saved, strip, tiff
+
+AVIF = saved("AVIF", exif=b"Exif\0\0" + tiff(6), xmp=b"<x:xmpmeta>private</x:xmpmeta>", icc_profile=None)
+PLAIN = saved("AVIF")
+PIXELS, SECRET = b"pixels of the picture", b"private words of a person"
+
+
+@dataclass(frozen=True)
+class Item:
+    number: int
+    kind: bytes
+    start: int
+    length: int
+    method: int = 0
+    name: bytes = b"private name\0"
+
+
+def infe(item: Item) -> bytes:
+    return full_box(b"infe", 2, struct.pack(">HH", item.number, 0), item.kind, item.name)
+
+
+def meta(*items: Item, extra: bytes = b"", properties: bytes = b"", idat: bytes = b"") -> bytes:
+    """A meta box with item 1 as the primary one."""
+    places = b"".join(struct.pack(">HHHHII", item.number, item.method, 0, 1, item.start, item.length) for item in items)
+    return full_box(
+        b"meta",
+        0,
+        full_box(b"hdlr", 0, bytes(4), b"pict", bytes(12), b"private handler\0"),
+        full_box(b"pitm", 0, struct.pack(">H", 1)),
+        full_box(b"iloc", 1, b"\x44\x00", struct.pack(">H", len(items)), places),
+        full_box(b"iinf", 0, struct.pack(">H", len(items)), *(infe(item) for item in items)),
+        box(b"iprp", box(b"ipco", full_box(b"ispe", 0, bytes(8)), properties)),
+        box(b"idat", idat),
+        extra,
+    )
+
+
+FTYP = box(b"ftyp", b"avif", bytes(4), b"avifmif1")
+
+
+def build(items: list[tuple[bytes, int, int]], media: bytes, **more: bytes) -> bytes:
+    """ftyp, meta and mdat; items are (kind, start, length) within `media`."""
+    numbered = list(enumerate(items, 1))
+    empty = meta(*(Item(number, kind, 0, length) for number, (kind, _, length) in numbered), **more)
+    base = len(FTYP) + len(empty) + 8
+    filled = meta(*(Item(number, kind, base + start, length) for number, (kind, start, length) in numbered), **more)
+    return FTYP + filled + box(b"mdat", media)
+
+
+def test_avif_loses_exif_and_xmp_and_stays_as_it_looks() -> None:
+    stripped = strip(AVIF, "avif")
+    assert b"private" in AVIF
+    assert b"private" not in stripped
+    assert len(stripped) == len(AVIF)
+    before, after = decode(AVIF), decode(stripped)
+    assert before
+    assert after == before
+    assert private_info(stripped) == {}
+    assert strip(stripped, "avif") == stripped
+
+
+def test_avif_without_metadata_keeps_its_media_bytes() -> None:
+    assert strip(PLAIN, "avif")[-60:] == PLAIN[-60:]
+    assert decode(strip(PLAIN, "avif")) == decode(PLAIN)
+
+
+def test_avif_animation_keeps_its_frames_and_loses_its_times() -> None:
+    frames = [Image.new("RGB", (24, 16), colour) for colour in ("navy", "orange", "teal")]
+    data = saved("AVIF", save_all=True, append_images=frames, duration=100)
+    stripped = strip(data, "avif")
+    assert decode(stripped) == decode(data)
+    header = stripped.index(b"mvhd") + 4
+    assert stripped[header + 4 : header + 20] == bytes(16)
+    assert data[header + 4 : header + 20] != bytes(16)
+
+
+@pytest.mark.parametrize("kind", [b"Exif", b"mime", b"uri ", b"rgan", b"priv"])
+def test_isobmff_item_that_is_no_picture_is_zeroed(kind: bytes) -> None:
+    data = build([(b"av01", 0, len(PIXELS)), (kind, len(PIXELS), len(SECRET))], PIXELS + SECRET)
+    stripped = strip(data, "avif")
+    assert len(stripped) == len(data)
+    assert PIXELS in stripped
+    assert b"private" not in stripped
+    assert strip(stripped, "avif") == stripped
+
+
+def test_isobmff_media_bytes_that_no_item_owns_are_zeroed() -> None:
+    stripped = strip(build([(b"av01", 3, len(PIXELS))], b"abc" + PIXELS + SECRET), "avif")
+    assert stripped.endswith(b"mdat" + bytes(3) + PIXELS + bytes(len(SECRET)))
+
+
+def test_isobmff_items_inside_meta_are_kept_or_zeroed_alike() -> None:
+    items = [Item(1, b"grid", 0, 4, method=1), Item(2, b"Exif", 4, len(SECRET), method=1)]
+    stripped = strip(FTYP + meta(*items, idat=b"grid" + SECRET), "heic")
+    assert b"idatgrid" in stripped
+    assert b"private" not in stripped
+
+
+@pytest.mark.parametrize("kind", [b"uuid", b"udta", b"free", b"skip", b"mpvd", b"XMP_"])
+def test_isobmff_box_that_is_not_needed_becomes_free_space(kind: bytes) -> None:
+    extra = box(kind, SECRET)
+    data = build([(b"av01", 0, len(PIXELS))], PIXELS, extra=extra, properties=extra)
+    stripped = strip(data, "avif")
+    assert len(stripped) == len(data)
+    assert stripped.count(struct.pack(">I", len(extra)) + b"free" + bytes(len(SECRET))) == 2
+    assert b"private" not in stripped
+
+
+def test_isobmff_file_ends_with_its_last_needed_box() -> None:
+    data = build([(b"av01", 0, len(PIXELS))], PIXELS)
+    clean = strip(data, "avif")
+    video = box(b"ftyp", b"mp42") + box(b"moov", SECRET) + box(b"mdat", SECRET)
+    for trailer in (
+        box(b"uuid", SECRET),
+        box(b"mdat", SECRET),
+        video,
+        box(b"moov", SECRET),
+        b"PK\x03\x04" + SECRET,
+        b"x",
+    ):
+        assert strip(data + trailer, "avif") == clean
+
+
+def test_isobmff_box_between_needed_ones_keeps_its_place() -> None:
+    data = build([(b"av01", 0, len(PIXELS))], PIXELS)
+    base = strip(data, "avif")
+    before_media = len(base) - len(PIXELS) - 8
+    moved = data[:before_media] + box(b"free", SECRET) + data[before_media:]
+    with pytest.raises(CorruptContainer, match="outside"):  # now the item points into the free box
+        strip(moved, "avif")
+
+
+HALF_SHARED = build([(b"av01", 0, 20), (b"Exif", 10, 20)], bytes(40))
+SOUND = build([(b"av01", 0, 20)], bytes(20))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        FTYP,
+        SOUND[8:],
+        SOUND[:-1],
+        SOUND[: len(FTYP) + 40],
+        HALF_SHARED,
+        build([(b"av01", 0, 21)], bytes(20)),
+        build([(b"Exif", 0, 20)], bytes(20)),
+        build([(b"av01", 0, 20)], bytes(20), extra=struct.pack(">I", 4000) + b"iref"),
+        FTYP + box(b"uuid") * 200_001,
+        FTYP + meta(Item(1, b"av01", 0, 4, method=2), idat=b"abcd"),
+    ],
+    ids=lambda data: f"{len(data)}-bytes",
+)
+def test_isobmff_that_does_not_hold_together_is_corrupt(data: bytes) -> None:
+    with pytest.raises(CorruptContainer, match=r"^isobmff: "):
+        strip(data, "heic")
+
+
+def test_heic_with_everything_still_opens() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    picture = pillow_heif.from_pillow(Image.new("RGB", (64, 48), "teal"))
+    target = io.BytesIO()
+    picture.save(target, exif=b"Exif\0\0" + tiff(6), xmp=b"<x:xmpmeta>private</x:xmpmeta>")
+    data = target.getvalue()
+    stripped = strip(data, "heic")
+    assert decode(stripped) == decode(data)
+    assert b"private" in data
+    assert b"private" not in stripped
+    with open_picture(stripped) as image:
+        assert image.size == (48, 64)
