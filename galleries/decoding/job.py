@@ -1,0 +1,102 @@
+"""What a child does with one picture: decode, write the renditions and the original, report."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import zlib
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
+
+from galleries.decoding.colour import find_dominant_colour
+from galleries.decoding.limits import Limits
+from galleries.decoding.picture import fit, open_picture, shrink
+from galleries.decoding.results import ImageRejected
+from galleries.decoding.specs import SPECS
+from galleries.decoding.wire import ORIGINAL_NAME, Job
+from galleries.stripping import CorruptContainer, strip_metadata
+
+PLACEHOLDER_EDGE = 16  # pixels; a data URI of about 112 characters
+
+_CHUNK = 1024 * 1024
+
+
+def run_job(job: Job, limits: Limits, latest: datetime) -> dict[str, object]:
+    """Do the job and answer what `report.read_result` reads. Raises ImageRejected, MemoryError, OSError.
+
+    `latest`: no photo was taken after it.
+    """
+    with job.source.open("rb") as source:
+        picture = open_picture(source, limits, latest)
+        renditions, smallest = _write_renditions(picture.pixels, job.workdir)
+        stored = _store_original(source, picture.kind.name, job)
+    tiny = shrink(smallest, fit(smallest.size, PLACEHOLDER_EDGE))
+    taken_at = picture.facts.taken_at
+    return {
+        "kind": picture.kind.name,
+        "width": picture.width,
+        "height": picture.height,
+        "animated": picture.animated,
+        "taken_at": None if taken_at is None else int(taken_at.timestamp()),
+        "camera": picture.facts.camera,
+        "placeholder": _make_placeholder(tiny),
+        "colour": find_dominant_colour(tiny),
+        "renditions": renditions,
+        **stored,
+    }
+
+
+def _write_renditions(pixels: Image.Image, workdir: Path) -> tuple[list[dict[str, object]], Image.Image]:
+    renditions: list[dict[str, object]] = []
+    for spec in SPECS:
+        size = fit(pixels.size, spec.long_edge)
+        if size != pixels.size:
+            pixels = shrink(pixels, size, Image.Resampling.LANCZOS)
+        encoded = io.BytesIO()  # not straight into the file: Pillow would lose the errno of a full disk
+        pixels.save(encoded, spec.format, **spec.options)
+        with (workdir / spec.filename).open("xb") as target:
+            target.write(encoded.getbuffer())
+        renditions.append(
+            {
+                "spec": spec.name,
+                "width": pixels.width,
+                "height": pixels.height,
+                "bytes": encoded.tell(),
+            }
+        )
+    return renditions, pixels
+
+
+def _make_placeholder(tiny: Image.Image) -> str:
+    encoded = io.BytesIO()
+    tiny.save(encoded, "WEBP", quality=5, method=6)
+    return "data:image/webp;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")
+
+
+def _store_original(source: BinaryIO, kind: str, job: Job) -> dict[str, object]:
+    """Write the original without its metadata (unless it is kept as it came), and measure what is stored."""
+    source.seek(0)
+    if job.keep_metadata:
+        return _measure(source)
+    with (job.workdir / ORIGINAL_NAME).open("x+b") as target:
+        try:
+            strip_metadata(source, target, kind)
+        except CorruptContainer as error:
+            message = "This file is damaged: its parts do not fit together."
+            raise ImageRejected("corrupt_image", message) from error
+        target.seek(0)
+        return _measure(target)
+
+
+def _measure(stored: BinaryIO) -> dict[str, object]:
+    sha256 = hashlib.sha256()
+    crc32 = size = 0
+    while chunk := stored.read(_CHUNK):
+        sha256.update(chunk)
+        crc32 = zlib.crc32(chunk, crc32)
+        size += len(chunk)
+    return {"sha256": sha256.hexdigest(), "crc32": crc32, "bytes": size}
