@@ -1,0 +1,237 @@
+"""Moderation: look, take down, bring back. Nothing is edited or deleted here by hand; every action is one of the
+site's own verbs and is written to the log of who did what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from galleries.expiry import Outcome
+from galleries.models import ApiToken, Gallery, Image, OutboxEntry, Receipt, SweepHold, Usage
+from galleries.moderation import reinstate, take_down
+from galleries.passes import Addresses
+from galleries.removal import remove_gallery, remove_images, restore_galleries, restore_images
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows to look at. Whether actions are offered is decided by the "change" permission."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return [field.name for field in self.model._meta.fields if field.name not in (self.exclude or ())]
+
+    def log_each(self, request: HttpRequest, objects: list[Any], message: str) -> None:
+        """One log entry an object."""
+        for each in objects:
+            self.log_change(request, each, message)
+
+    def tell(self, request: HttpRequest, outcome: Outcome, done: str) -> None:
+        """Say what worked and, once each, why something did not."""
+        self.message_user(request, f"{len(outcome.done)} of {outcome.asked} {done}.")
+        for sentence in dict.fromkeys(problem.sentence for problem in outcome.problems.values()):
+            self.message_user(request, sentence, messages.WARNING)
+
+
+class LifeFilter(admin.SimpleListFilter):
+    title = "life"
+    parameter_name = "life"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("live", "live"), ("expired", "expired"), ("removed", "removed by owner"), ("down", "taken down")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Image]) -> QuerySet[Image]:
+        now = timezone.now()
+        if self.value() == "live":
+            return Image.objects.live(now) & queryset
+        if self.value() == "expired":
+            return queryset.filter(expires_at__lte=now)
+        if self.value() == "removed":
+            return queryset.filter(removed_at__isnull=False)
+        return queryset.filter(taken_down_at__isnull=False) if self.value() == "down" else queryset
+
+
+@admin.register(Image)
+class ImageAdmin(ReadOnlyAdmin):
+    list_display = ("picture", "filename", "gallery_link", "owner", "size", "created_at", "expires_at", "life")
+    list_display_links = ("picture", "filename")
+    list_filter = (LifeFilter, "state", "created_at", "content_type")
+    search_fields = ("filename", "sha256", "stored_sha256", "gallery__title", "gallery__owner__username")
+    search_help_text = "File name, SHA-256, gallery or owner"
+    list_select_related = ("gallery__owner",)
+    list_per_page = 50
+    show_full_result_count = False
+    ordering = ("-id",)
+    exclude = ("placeholder", "dedup_key", "upload_key", "renditions")
+    actions = ("take_down_images", "reinstate_images", "remove_for_owner", "restore_for_owner")
+
+    @admin.display(description="")
+    def picture(self, image: Image) -> SafeString | str:
+        """The thumbnail while it may be seen; afterwards only the blur that the row keeps."""
+        now = timezone.now()
+        if image.is_live(now) and image.gallery.removed_at is None:
+            source = Addresses(image.gallery, now, now).rendition(image, "thumbnail")
+        else:
+            source = image.placeholder
+        return format_html('<img src="{}" alt="" width="80" height="80" loading="lazy">', source) if source else "-"
+
+    @admin.display(description="gallery")
+    def gallery_link(self, image: Image) -> SafeString:
+        url = reverse("admin:galleries_gallery_change", args=[image.gallery_id])
+        return format_html('<a href="{}">{}</a>', url, image.gallery.title)
+
+    @admin.display(description="owner")
+    def owner(self, image: Image) -> str:
+        return image.gallery.owner.username
+
+    @admin.display(description="size", ordering="bytes")
+    def size(self, image: Image) -> str:
+        return f"{image.width}\u00d7{image.height}, {filesizeformat(image.bytes)}"
+
+    @admin.display(description="life")
+    def life(self, image: Image) -> str:
+        if image.taken_down_at:
+            return "taken down"
+        if image.removed_at:
+            return "removed"
+        return "live" if image.is_live(timezone.now()) else image.get_state_display().replace("ready", "expired")
+
+    @admin.action(description="Take down (hide from everybody)", permissions=["change"])
+    def take_down_images(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
+        images = list(queryset.select_related("gallery"))
+        count = take_down(images, timezone.now())
+        self.log_each(request, images, "Taken down.")
+        self.message_user(request, f"{count} of {len(images)} taken down.")
+
+    @admin.action(description="Bring back what was taken down", permissions=["change"])
+    def reinstate_images(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
+        images = list(queryset.select_related("gallery"))
+        outcome = reinstate(images)
+        self.log_each(
+            request, [image for image in images if image.hex in outcome.done], "Brought back after take-down."
+        )
+        self.tell(request, outcome, "brought back")
+
+    @admin.action(description="Delete for the owner (restorable)", permissions=["change"])
+    def remove_for_owner(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
+        images = list(queryset.select_related("gallery"))
+        now, count = timezone.now(), 0
+        for gallery in {image.gallery_id: image.gallery for image in images}.values():
+            count += remove_images(gallery, [image.id for image in images if image.gallery_id == gallery.id], now)
+        self.log_each(request, images, "Deleted for the owner.")
+        self.message_user(request, f"{count} of {len(images)} deleted.")
+
+    @admin.action(description="Restore what its owner deleted", permissions=["change"])
+    def restore_for_owner(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
+        images = list(queryset.select_related("gallery"))
+        outcome = restore_images(images)
+        self.log_each(request, [image for image in images if image.hex in outcome.done], "Restored for the owner.")
+        self.tell(request, outcome, "restored")
+
+
+@admin.register(Gallery)
+class GalleryAdmin(ReadOnlyAdmin):
+    list_display = ("title", "owner", "image_count", "size", "retention", "created_at", "removed_at", "pictures")
+    list_filter = ("retention", "created_at", ("removed_at", admin.EmptyFieldListFilter))
+    search_fields = ("title", "owner__username", "owner__email")
+    list_select_related = ("owner",)
+    show_full_result_count = False
+    ordering = ("-id",)
+    actions = ("take_down_galleries", "remove_galleries", "restore_removed")
+
+    @admin.display(description="size", ordering="bytes")
+    def size(self, gallery: Gallery) -> str:
+        return filesizeformat(gallery.bytes)
+
+    @admin.display(description="images")
+    def pictures(self, gallery: Gallery) -> SafeString:
+        url = reverse("admin:galleries_image_changelist")
+        return format_html('<a href="{}?gallery__id__exact={}">look</a>', url, gallery.id)
+
+    @admin.action(description="Take down every image in it", permissions=["change"])
+    def take_down_galleries(self, request: HttpRequest, queryset: QuerySet[Gallery]) -> None:
+        now, count = timezone.now(), 0
+        for gallery in queryset:
+            images = Image.objects.filter(gallery=gallery, taken_down_at=None).select_related("gallery")
+            count += take_down(images, now)
+            self.log_change(request, gallery, "Every image taken down.")
+        self.message_user(request, f"{count} images taken down.")
+
+    @admin.action(description="Delete for the owner (restorable)", permissions=["change"])
+    def remove_galleries(self, request: HttpRequest, queryset: QuerySet[Gallery]) -> None:
+        done = [gallery for gallery in queryset if remove_gallery(gallery, timezone.now())]
+        self.log_each(request, done, "Deleted for the owner.")
+        self.message_user(request, f"{len(done)} deleted.")
+
+    @admin.action(description="Restore what was deleted", permissions=["change"])
+    def restore_removed(self, request: HttpRequest, queryset: QuerySet[Gallery]) -> None:
+        galleries = list(queryset)
+        outcome = restore_galleries(galleries, timezone.now())
+        self.log_each(request, [g for g in galleries if g.hex in outcome.done], "Restored for the owner.")
+        self.tell(request, outcome, "restored")
+
+
+@admin.register(Usage)
+class UsageAdmin(ReadOnlyAdmin):
+    list_display = ("owner", "used", "images", "max_bytes", "max_images")
+    search_fields = ("owner__username",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        return ["owner", "bytes", "images"]
+
+    @admin.display(description="used", ordering="bytes")
+    def used(self, usage: Usage) -> str:
+        return filesizeformat(usage.bytes)
+
+
+@admin.register(Receipt)
+class ReceiptAdmin(ReadOnlyAdmin):
+    list_display = ("filename", "gallery_title", "owner", "reason", "bytes", "swept_at")
+    list_filter = ("reason", "swept_at")
+    search_fields = ("filename", "owner__username")
+    show_full_result_count = False
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    list_display = ("name", "owner", "hint", "scopes", "expires_at", "last_used_at", "revoked_at")
+    exclude = ("hash",)
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        tokens = list(queryset.filter(revoked_at=None))
+        count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
+        self.log_each(request, tokens, "Revoked.")
+        self.message_user(request, f"{count} revoked.")
+
+
+@admin.register(OutboxEntry, SweepHold)
+class LedgerAdmin(ReadOnlyAdmin):
+    pass
+
+
+@admin.register(LogEntry)
+class LogAdmin(ReadOnlyAdmin):
+    """Who did what."""
+
+    list_display = ("action_time", "user", "content_type", "object_repr", "change_message")
+    list_filter = ("action_time", "content_type")
+    search_fields = ("object_repr", "user__username", "change_message")
+    list_select_related = ("user", "content_type")
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False

@@ -1,0 +1,58 @@
+"""Changes of many rows at once that keep the gallery's stored counts right.
+
+Every life-cycle change goes through ``change_images``: it locks the galleries (in the order of LIFECYCLE: gallery,
+image, usage, outbox), repeats the condition inside the UPDATE, and moves the counts by what the UPDATE hit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Case, Count, F, Q, Sum, Value, When
+
+from galleries.metadata import records
+from galleries.models import Gallery, Image
+from galleries.models.image import UNHIDDEN
+
+
+def lock_galleries(ids: Iterable[UUID]) -> None:
+    """Serialise with everything else that changes what these galleries hold."""
+    list(Gallery.objects.select_for_update().filter(id__in=set(ids)).order_by("id").values_list("id"))
+
+
+def cut(moment: datetime) -> Any:
+    """CUT(t) of LIFECYCLE: ``due_at`` brought forward to ``moment`` (LEAST and MIN disagree about NULL)."""
+    return Case(When(due_at=None, then=Value(moment)), When(due_at__gt=moment, then=Value(moment)), default=F("due_at"))
+
+
+def bump(now: datetime) -> dict[str, Any]:
+    """V of LIFECYCLE: a new version, no reservation, touched now."""
+    return {"version": F("version") + 1, "reserved": False, "touched_at": now}
+
+
+def change_images(gallery_ids: Iterable[UUID], condition: Q, changes: dict[str, Any], now: datetime) -> int:
+    """Apply ``changes`` to the images of these galleries that meet ``condition``; returns how many did.
+
+    Hiding changes only (a change that shows an image again counts it itself): afterwards none of them is counted.
+    Atomic by itself; may be part of a larger transaction.
+    """
+    with transaction.atomic():
+        ids = sorted(set(gallery_ids))
+        lock_galleries(ids)
+        matching = Image.objects.filter(condition, gallery__in=ids)
+        counted = (
+            matching.filter(UNHIDDEN).values("gallery").annotate(n=Count("id"), size=Sum("bytes")).order_by("gallery")
+        )
+        leaving = list(counted)
+        touched = list(matching.values_list("id", flat=True)) if records().enabled else []
+        hit = matching.update(**changes, **bump(now))
+        for row in leaving:
+            Gallery.objects.filter(id=row["gallery"]).update(
+                image_count=F("image_count") - row["n"], bytes=F("bytes") - row["size"]
+            )
+        records().enqueue(touched, now)
+    return hit

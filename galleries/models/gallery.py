@@ -1,0 +1,162 @@
+"""A gallery: a titled set of images with a retention policy, owned by one person."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from django.apps import apps
+from django.conf import settings
+from django.db import models
+from django.db.models import Count, Exists, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+
+from galleries.models.image import UNHIDDEN
+from gallery_site.ids import uuid7
+
+if TYPE_CHECKING:
+    from gallery_site.accounts.models import User
+
+TITLE_LENGTH = 100
+DESCRIPTION_LENGTH = 2_000
+
+
+class Retention(models.TextChoices):
+    """How long a gallery keeps what is added to it; the one place to change the choices (shortest first)."""
+
+    HOUR = "1h", "1 hour"
+    DAY = "1d", "1 day"
+    WEEK = "7d", "7 days"
+    MONTH = "30d", "30 days"
+    YEAR = "1y", "1 year"
+    FOREVER = "forever", "Until I delete it"
+
+    @property
+    def lifetime(self) -> timedelta | None:
+        """The time from upload to expiry; None: never expires."""
+        return LIFETIMES[self]
+
+    def expires_at(self, now: datetime) -> datetime | None:
+        """When an image added at ``now`` expires; None: never."""
+        return None if self.lifetime is None else now + self.lifetime
+
+    @classmethod
+    def allowed(cls) -> list[Retention]:
+        """The choices up to the instance's maximum."""
+        members = list(cls)
+        return members[: members.index(cls(settings.GALLERY_MAX_RETENTION)) + 1]
+
+
+LIFETIMES: dict[Retention, timedelta | None] = {
+    Retention.HOUR: timedelta(hours=1),
+    Retention.DAY: timedelta(days=1),
+    Retention.WEEK: timedelta(days=7),
+    Retention.MONTH: timedelta(days=30),
+    Retention.YEAR: timedelta(days=365),
+    Retention.FOREVER: None,
+}
+
+
+def default_retention() -> str:
+    """The instance's default, for a new gallery."""
+    return str(settings.GALLERY_DEFAULT_RETENTION)
+
+
+class GalleryQuerySet(models.QuerySet["Gallery"]):
+    def present(self) -> Self:
+        """Galleries that their owner has not removed and whose owner is not suspended."""
+        return self.filter(removed_at=None, owner__is_active=True)
+
+    def visible_to(self, user: User) -> Self:
+        """What ``user`` may open: their own galleries."""
+        return self.present().filter(owner=user)
+
+    def measured(self, now: datetime) -> Self:
+        """With what a page says about a gallery, in the same query: ``faded_count`` and ``faded_bytes`` (still in the
+        stored counts though expired), ``first_gone`` and ``last_gone`` (ends of an index), ``keeps_some`` (has images
+        without end).
+        """
+        images = apps.get_model("galleries", "Image").objects
+        shown = images.filter(UNHIDDEN, gallery=OuterRef("pk"))
+        ending = shown.filter(expires_at__gt=now)
+        faded = shown.filter(expires_at__lte=now).order_by().values("gallery")
+        return self.annotate(
+            faded_count=Coalesce(Subquery(faded.annotate(n=Count("id")).values("n")), 0),
+            faded_bytes=Coalesce(Subquery(faded.annotate(n=Sum("bytes")).values("n")), 0),
+            first_gone=Subquery(ending.order_by("expires_at").values("expires_at")[:1]),
+            last_gone=Subquery(ending.order_by("-expires_at").values("expires_at")[:1]),
+            keeps_some=Exists(shown.filter(expires_at=None)),
+        )
+
+    def restorable(self, now: datetime) -> Self:
+        """Removed, and still inside the restore window."""
+        return self.filter(removed_at__gt=now - settings.RESTORE_WINDOW)
+
+
+class Gallery(models.Model):
+    """See the module. ``image_count`` and ``bytes`` count the images that are ready and not hidden by a person;
+    what is expired but not yet swept is still in them: subtract ``Image.objects.faded(now)``."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="galleries", db_index=False
+    )
+    title = models.CharField(max_length=TITLE_LENGTH)
+    description = models.TextField(max_length=DESCRIPTION_LENGTH, blank=True, default="")
+    cover = models.ForeignKey(
+        "galleries.Image", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    retention = models.CharField(max_length=8, choices=Retention, default=default_retention)
+    version = models.PositiveBigIntegerField(default=1)
+    created_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True, blank=True)
+    image_count = models.PositiveIntegerField(default=0)
+    bytes = models.PositiveBigIntegerField(default=0)
+
+    objects = GalleryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "galleries"
+        indexes = [
+            models.Index(fields=["owner", "-id"], name="gallery_by_owner"),
+            models.Index(fields=["removed_at"], condition=Q(removed_at__isnull=False), name="gallery_removed"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("galleries:gallery-detail", args=[self.hex])
+
+    # Set by GalleryQuerySet.measured(now)
+    faded_count: int
+    faded_bytes: int
+    first_gone: datetime | None
+    last_gone: datetime | None
+    keeps_some: bool
+
+    @property
+    def live_count(self) -> int:
+        """How many images are live; of a measured gallery."""
+        return max(self.image_count - self.faded_count, 0)
+
+    @property
+    def live_bytes(self) -> int:
+        """What the live originals take, in bytes; of a measured gallery."""
+        return max(self.bytes - self.faded_bytes, 0)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the last live image goes, None when one of them stays; of a measured gallery."""
+        return None if self.keeps_some else self.last_gone
+
+    @property
+    def hex(self) -> str:
+        """The id as it stands in addresses and keys."""
+        return self.id.hex
+
+    @property
+    def policy(self) -> Retention:
+        """The retention as its enumeration."""
+        return Retention(self.retention)

@@ -1,0 +1,121 @@
+"""What is counted and remembered beside the images: usage, outbox, receipts, and a held sweep."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce
+
+from gallery_site.ids import uuid7
+
+
+class Usage(models.Model):
+    """What one person's images take: pending, live, removed and unswept ones alike.
+
+    Only changed by conditional updates in the transaction that changes the image, so it can neither be overdrawn by
+    uploads that run side by side nor be released twice.
+    """
+
+    owner = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="usage"
+    )
+    bytes = models.PositiveBigIntegerField(default=0)
+    images = models.PositiveIntegerField(default=0)
+    max_bytes = models.PositiveBigIntegerField(null=True, blank=True, help_text="Empty: the site's own limit.")
+    max_images = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: the site's own limit.")
+
+    class Meta:
+        verbose_name_plural = "usage"
+
+    def __str__(self) -> str:
+        return f"{self.bytes} bytes, {self.images} images"
+
+    @property
+    def limit_bytes(self) -> int:
+        return settings.GALLERY_QUOTA_BYTES if self.max_bytes is None else self.max_bytes
+
+    @classmethod
+    def charge(cls, owner_id: object, size: int) -> bool:
+        """Take ``size`` bytes and one image from the owner's quota; False when there is no room. Call in a
+        transaction."""
+        cls.objects.get_or_create(owner_id=owner_id)
+        room = cls.objects.filter(owner_id=owner_id).annotate(
+            room_bytes=Coalesce("max_bytes", Value(settings.GALLERY_QUOTA_BYTES)) - F("bytes"),
+            room_images=Coalesce("max_images", Value(settings.GALLERY_QUOTA_IMAGES)) - F("images"),
+        )
+        taken = room.filter(room_bytes__gte=size, room_images__gte=1)
+        return taken.update(bytes=F("bytes") + size, images=F("images") + 1) == 1
+
+    @classmethod
+    def release(cls, owner_id: object, size: int, images: int) -> None:
+        """Give back what emptied images took. Call in the transaction that empties them."""
+        cls.objects.filter(owner_id=owner_id).update(bytes=F("bytes") - size, images=F("images") - images)
+
+
+class OutboxEntry(models.Model):
+    """ "Bring the record of this image in line": no payload, it is rebuilt from the row. Unused without a record
+    store."""
+
+    image = models.OneToOneField(
+        "galleries.Image", on_delete=models.CASCADE, primary_key=True, related_name="outbox_entry"
+    )
+    version = models.PositiveBigIntegerField()
+    next_try = models.DateTimeField(db_index=True)
+    attempts = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "outbox entries"
+
+    def __str__(self) -> str:
+        return f"{self.image_id} v{self.version}"
+
+
+class Receipt(models.Model):
+    """What remains to be read of an image that is gone: which, why, when, from which layers."""
+
+    class Reason(models.TextChoices):
+        EXPIRED = "expired", "Its time was up"
+        REMOVED = "removed", "Deleted by its owner"
+        TAKEN_DOWN = "taken down", "Taken down by a moderator"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="receipts", db_index=False
+    )
+    gallery = models.UUIDField()  # not a foreign key: receipts outlive their gallery
+    gallery_title = models.CharField(max_length=100)
+    image = models.UUIDField(unique=True)
+    filename = models.CharField(max_length=150)
+    bytes = models.PositiveBigIntegerField()
+    reason = models.CharField(max_length=10, choices=Reason)
+    layers = models.CharField(max_length=60)
+    uploaded_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True)
+    swept_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["owner", "-id"], name="receipt_by_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.filename}: {self.get_reason_display()}"
+
+
+class SweepHold(models.Model):
+    """A sweep so large that it waits for a second visit (the mass rule). At most one row per place."""
+
+    place = models.CharField(max_length=20, primary_key=True)
+    first_seen_at = models.DateTimeField()
+    uptime = models.FloatField(help_text="Seconds since the machine started, at the first visit: the clock check.")
+    boot = models.CharField(max_length=64, blank=True)
+    due = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.due} since {self.first_seen_at:%Y-%m-%d %H:%M}"
+
+    @staticmethod
+    def since(place: str) -> datetime | None:
+        """When the hold began, or None."""
+        return SweepHold.objects.filter(place=place).values_list("first_seen_at", flat=True).first()

@@ -1,0 +1,90 @@
+"""Taking down and reinstating: a moderator's hiding, kept apart from the owner's deleting (LIFECYCLE rule 9)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from galleries.counting import change_images, cut
+from galleries.expiry import Outcome
+from galleries.lengthening import Lengthening, lengthen
+from galleries.models import Image, State
+from galleries.models.image import unexpired
+from galleries.problems import Problem
+from galleries.renditions import drop_renditions, rebuild_renditions, rebuild_shown
+from galleries.storage import StorageError
+
+log = logging.getLogger(__name__)
+
+
+def take_down(images: Iterable[Image], now: datetime) -> int:
+    """Hide these images from everybody, their owners too; returns how many were not taken down before.
+
+    Their renditions are deleted at once, so that nothing handed out earlier shows them; the original waits out the
+    grace.
+    """
+    images = list(images)
+    condition = Q(id__in=[image.id for image in images], state=State.READY, taken_down_at=None)
+    changes = {"taken_down_at": now, "due_at": cut(now), "dedup_key": None, "upload_key": None}
+    hit = change_images({image.gallery_id for image in images}, condition, changes, now)
+    for image in images:
+        _drop_hidden(image)
+    return hit
+
+
+def reinstate(images: Iterable[Image]) -> Outcome:
+    """Undo a take-down within the restore window, renditions first, each image alone."""
+    outcome = Outcome()
+    for image in images:
+        try:
+            _reinstate(image)
+        except Problem as problem:
+            outcome.problems[image.hex] = problem
+        else:
+            outcome.done.append(image.hex)
+    return outcome
+
+
+def _reinstate(image: Image) -> None:
+    """Renditions first, so that nothing visible lacks them; none are left of what stays hidden."""
+    how = _reinstatement()
+    if not Image.objects.filter(how.condition(timezone.now()), id=image.id).exists():
+        raise how.too_late
+    rebuild_renditions(image)
+    try:
+        lengthen(image, how)
+    except Problem:
+        _drop_hidden(image)
+        raise
+
+
+def _drop_hidden(image: Image) -> None:
+    """Delete the renditions of an image while it is taken down; make them again if it was reinstated meanwhile."""
+    down = Image.objects.filter(id=image.id, taken_down_at__isnull=False)
+    if not down.exists():
+        return
+    try:
+        drop_renditions(image)
+        if not down.exists():
+            rebuild_shown(image)
+    except (StorageError, Problem):  # the row hides it already; what is left goes with the sweep
+        log.exception("renditions of an image that was taken down could not be deleted")
+
+
+def _reinstatement() -> Lengthening:
+    def condition(now: datetime) -> Q:
+        window = Q(state=State.READY, taken_down_at__gt=now - settings.RESTORE_WINDOW)
+        return window & unexpired(now)
+
+    def changes(image: Image) -> dict[str, Any]:
+        ends = [end for end in (image.expires_at, image.removed_at) if end is not None]
+        shown: dict[str, Any] = {"dedup_key": image.sha256} if image.removed_at is None else {}
+        return shown | {"taken_down_at": None, "due_at": min(ends, default=None)}
+
+    return Lengthening(condition, changes, Problem("conflict", detail="It is too late to bring this back."))

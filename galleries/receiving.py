@@ -1,0 +1,148 @@
+"""How a file arrives: streamed to a temporary file beside the media, hashed on the way, cut off at the limit.
+
+Beside the media, so that an original that needs no change is linked into place and never copied.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler
+from django.http.multipartparser import MultiPartParserError
+from django.template.defaultfilters import filesizeformat
+
+from galleries.problems import Problem
+
+
+@dataclass(frozen=True)
+class ReceivedFile:
+    """One file as it came: where it lies, its size in bytes and its SHA-256."""
+
+    path: Path
+    name: str
+    size: int
+    sha256: str
+
+
+class Workspace:
+    """A folder of its own for one upload; everything in it goes when the upload ends, however it ends."""
+
+    def __init__(self) -> None:
+        base = Path(settings.UPLOAD_DIR)
+        base.mkdir(parents=True, exist_ok=True)
+        self.path = Path(tempfile.mkdtemp(prefix="upload-", dir=base))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+class HashedUpload(UploadedFile):  # type: ignore[type-arg]
+    """An uploaded file on disk with its hash. ``problem`` is set when it was refused while it came in."""
+
+    def __init__(self, file: IO[bytes], path: Path, name: str, size: int, sha256: str, problem: Problem | None) -> None:
+        super().__init__(file=file, name=name, size=size)
+        self.stream = file
+        self.path = path
+        self.sha256 = sha256
+        self.problem = problem
+        self.given_name = name
+
+    def received(self) -> ReceivedFile:
+        """The file, complete.
+
+        Raises:
+            Problem: it was refused while it came in.
+        """
+        if self.problem is not None:
+            raise self.problem
+        self.stream.flush()
+        return ReceivedFile(self.path, self.given_name, self.size or 0, self.sha256)
+
+    def close(self) -> None:
+        self.stream.close()
+        self.path.unlink(missing_ok=True)
+
+
+class HashingUploadHandler(FileUploadHandler):
+    """Writes each file of a multipart body to disk in the chunks in which it comes, never more than the limit."""
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self.problem: Problem | None = None
+        self.digest = hashlib.sha256()
+        self.written = 0
+        base = Path(settings.UPLOAD_DIR)
+        try:
+            base.mkdir(parents=True, exist_ok=True)
+            descriptor, name = tempfile.mkstemp(prefix="body-", dir=base)
+        except OSError as error:
+            raise _storage_problem(error) from error
+        self.path = Path(name)
+        self.file = os.fdopen(descriptor, "wb")
+        # Whatever goes wrong in the middle of a body: the file goes when nobody holds it any more.
+        weakref.finalize(self.file, self.path.unlink, missing_ok=True)
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
+        if self.problem is not None:
+            return None
+        self.written += len(raw_data)
+        if self.written > settings.GALLERY_MAX_UPLOAD_BYTES:
+            self._refuse(too_large())
+            return None
+        self.digest.update(raw_data)
+        try:
+            self.file.write(raw_data)
+        except OSError as error:
+            self._refuse(_storage_problem(error))
+        return None
+
+    def file_complete(self, file_size: int) -> HashedUpload:
+        try:
+            self.file.flush()
+        except OSError as error:
+            self._refuse(_storage_problem(error))
+        return HashedUpload(
+            self.file, self.path, self.file_name or "", file_size, self.digest.hexdigest(), self.problem
+        )
+
+    def upload_interrupted(self) -> None:
+        """The body ended in the middle of a file: Django would go on without it, as if it had not been sent."""
+        self.discard()
+        raise MultiPartParserError("The body ended in the middle of a file.")
+
+    def discard(self) -> None:
+        """Forget the file that was being written."""
+        if hasattr(self, "file"):
+            self.file.close()
+            self.path.unlink(missing_ok=True)
+
+    def _refuse(self, problem: Problem) -> None:
+        """Remember why, give the disk its room back, and read the rest of this file into nothing."""
+        self.problem = problem
+        os.ftruncate(self.file.fileno(), 0)
+
+
+def too_large() -> Problem:
+    """The refusal of a file over the limit, with the limit in it."""
+    limit = filesizeformat(settings.GALLERY_MAX_UPLOAD_BYTES)
+    return Problem("file_too_large", detail=f"Too large: the limit is {limit}.")
+
+
+def _storage_problem(error: OSError) -> Problem:
+    return Problem("storage_full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "unavailable")

@@ -1,0 +1,142 @@
+"""Deleting and undoing: of images, of a gallery, of everything that a person has.
+
+Deleting hides at once and brings the due time forward; only the sweep removes anything physically, and only "delete
+now, for good" enters its path without waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from galleries import crash
+from galleries.counting import change_images, cut, lock_galleries
+from galleries.expiry import Outcome
+from galleries.lengthening import Lengthening, lengthen
+from galleries.models import Gallery, Image, Removal, State
+from galleries.models.image import unexpired
+from galleries.problems import Problem
+
+TOO_LATE = "It is too late to bring this back."
+
+
+def remove_images(gallery: Gallery, ids: Sequence[UUID], now: datetime) -> int:
+    """Hide these images at once; restorable for the restore window. Returns how many were not removed before."""
+    condition = Q(id__in=ids, state=State.READY, removed_at=None)
+    hit = change_images([gallery.id], condition, _removed(now, Removal.IMAGE), now)
+    crash.point("remove.committed")
+    return hit
+
+
+def restore_image(image: Image) -> Image:
+    """Bring one removed image back.
+
+    Raises:
+        Problem: not_found when it is too late, "duplicate" when the same photo was added again meanwhile,
+        "unavailable".
+    """
+    return lengthen(image, _restoration())
+
+
+def restore_images(images: Iterable[Image]) -> Outcome:
+    """``restore_image`` for each alone."""
+    return _restore_each(images, _restoration())
+
+
+def delete_for_good(gallery: Gallery, ids: Sequence[UUID], now: datetime) -> int:
+    """ "Delete now": removed images enter deletion without waiting; not undone by anything. Returns how many did.
+
+    Only what is still removed: a bin opened before an image was restored must not kill it (LIFECYCLE X27).
+    """
+    condition = Q(id__in=ids, state=State.READY, removed_at__isnull=False)
+    return change_images([gallery.id], condition, _deleting(), now)
+
+
+def remove_gallery(gallery: Gallery, now: datetime) -> bool:
+    """Hide a gallery and everything in it at once; False when it was removed before."""
+    with transaction.atomic():
+        lock_galleries([gallery.id])
+        if Gallery.objects.filter(id=gallery.id, removed_at=None).update(removed_at=now) == 0:
+            return False
+        condition = Q(state__in=[State.PENDING, State.READY], removed_at=None)
+        change_images([gallery.id], condition, _removed(now, Removal.GALLERY), now)
+    crash.point("remove.committed")
+    return True
+
+
+def restore_gallery(gallery: Gallery, now: datetime) -> Outcome:
+    """Bring a removed gallery back: its flag first, then each image that went with it, each confirmed alone.
+
+    Raises:
+        Problem: not_found when it is too late.
+    """
+    if Gallery.objects.restorable(now).filter(id=gallery.id).update(removed_at=None) == 0:
+        raise Problem("not_found", detail=TOO_LATE)
+    images = Image.objects.filter(gallery=gallery, removal=Removal.GALLERY).select_related("gallery").order_by("id")
+    return _restore_each(images, _restoration(Removal.GALLERY))
+
+
+def restore_galleries(galleries: Iterable[Gallery], now: datetime) -> Outcome:
+    """``restore_gallery`` for each alone; the outcome counts galleries."""
+    outcome = Outcome()
+    for gallery in galleries:
+        try:
+            restore_gallery(gallery, now)
+        except Problem as problem:
+            outcome.problems[gallery.hex] = problem
+        else:
+            outcome.done.append(gallery.hex)
+    return outcome
+
+
+def remove_everything_of(user_id: UUID, now: datetime) -> None:
+    """A person leaves: every gallery is removed and every image enters deletion without waiting."""
+    for gallery in Gallery.objects.filter(owner_id=user_id).order_by("id"):
+        remove_gallery(gallery, now)
+        change_images([gallery.id], Q(state__in=[State.PENDING, State.READY]), _deleting(), now)
+
+
+def restorable_until(image: Image) -> datetime | None:
+    """Until when a removed image can be brought back; None when it cannot."""
+    if image.removed_at is None or image.taken_down_at is not None:
+        return None
+    end: datetime = image.removed_at + settings.RESTORE_WINDOW
+    return end if image.expires_at is None else min(end, image.expires_at)
+
+
+def _restore_each(images: Iterable[Image], how: Lengthening) -> Outcome:
+    outcome = Outcome()
+    for image in images:
+        try:
+            lengthen(image, how)
+        except Problem as problem:
+            outcome.problems[image.hex] = problem
+        else:
+            outcome.done.append(image.hex)
+    return outcome
+
+
+def _restoration(removal: Removal | None = None) -> Lengthening:
+    def condition(now: datetime) -> Q:
+        window = Q(state=State.READY, removed_at__gt=now - settings.RESTORE_WINDOW, taken_down_at=None)
+        return window & unexpired(now) & (Q(removal=removal) if removal else Q())
+
+    def changes(image: Image) -> dict[str, Any]:
+        return {"removed_at": None, "removal": None, "dedup_key": image.sha256, "due_at": image.expires_at}
+
+    too_late = Problem("not_found", detail=TOO_LATE)
+    return Lengthening(condition, changes, too_late, gallery_present=True)
+
+
+def _removed(now: datetime, removal: Removal) -> dict[str, Any]:
+    return {"removed_at": now, "removal": removal, "due_at": cut(now), "dedup_key": None, "upload_key": None}
+
+
+def _deleting() -> dict[str, Any]:
+    return {"state": State.DELETING, "dedup_key": None, "upload_key": None}

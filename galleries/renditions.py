@@ -1,0 +1,87 @@
+"""Renditions are a cache of the original: they may be dropped and made again under the same keys."""
+
+from __future__ import annotations
+
+import shutil
+
+from galleries.decoding import DecodedImage, DecoderUnavailable, ImageRejected
+from galleries.decoding.specs import SPECS
+from galleries.models import Image, State
+from galleries.models.image import RenditionSize, write_renditions
+from galleries.problems import Problem
+from galleries.receiving import Workspace
+from galleries.storage import ObjectExists, ObjectMissing, StorageError, media_storage
+from galleries.uploads import decoder
+
+
+def drop_renditions(image: Image) -> dict[str, str]:
+    """Delete the rendition objects; returns the keys that failed. The row goes on listing them."""
+    return media_storage().delete_objects(image.rendition_keys)
+
+
+def is_complete(image: Image) -> bool:
+    """Whether the image has every rendition that the specs ask for, in the row and in the store.
+
+    Raises:
+        Problem: unavailable when the store does not answer.
+    """
+    if set(image.rendition_sizes) != {spec.name for spec in SPECS}:
+        return False
+    try:
+        for key in image.rendition_keys:
+            media_storage().open_object(key).close()
+    except ObjectMissing:
+        return False
+    except StorageError as error:
+        raise Problem("unavailable") from error
+    return True
+
+
+def rebuild_shown(image: Image, *, fresh: bool = False) -> None:
+    """``rebuild_renditions`` for an image that is not taken down; ``fresh`` also replaces those that are there.
+
+    Raises:
+        Problem: as ``rebuild_renditions``.
+    """
+    if fresh:
+        drop_renditions(image)
+    rebuild_renditions(image)
+    if Image.objects.filter(id=image.id, taken_down_at__isnull=False).exists():  # meanwhile
+        drop_renditions(image)
+
+
+def rebuild_renditions(image: Image) -> None:
+    """Make the renditions again from the stored original; those that are there stay.
+
+    Raises:
+        Problem: unavailable when the store or the decoder does not answer, corrupt_image when the original cannot be
+        read, not_found when the image is being deleted.
+    """
+    storage = media_storage()
+    before = set(image.rendition_keys)
+    try:
+        with Workspace() as workspace:
+            source = workspace.path / "source"
+            with storage.open_object(image.original_key) as stored, source.open("wb") as target:
+                shutil.copyfileobj(stored, target)
+            decoded = decoder().decode(source, workspace.path, keep_metadata=True)
+            _list_renditions(image, decoded)
+            for rendition in decoded.renditions:
+                try:
+                    storage.put(image.rendition_key(rendition.spec), rendition.path, rendition.content_type)
+                except ObjectExists:
+                    continue
+        storage.delete_objects(sorted(before - set(image.rendition_keys)))  # of specs that are no more
+    except (StorageError, DecoderUnavailable, OSError) as error:
+        raise Problem("unavailable") from error
+    except ImageRejected as rejected:
+        raise Problem("corrupt_image", detail=rejected.message) from rejected
+
+
+def _list_renditions(image: Image, decoded: DecodedImage) -> None:
+    """The row lists every key before its object is put, so that none can be left behind."""
+    image.renditions = write_renditions(
+        RenditionSize(r.spec, r.extension, r.width, r.height) for r in decoded.renditions
+    )
+    if Image.objects.filter(id=image.id, state=State.READY).update(renditions=image.renditions) == 0:
+        raise Problem("not_found")

@@ -1,0 +1,347 @@
+"""The sweep over rows: what is due by SQL, what died while it was uploaded, and what a crash left half deleted.
+
+One physical path for all of it: row -> deleting -> objects -> record -> emptied (quota back, receipt written) -> row
+gone a little later, after deleting the objects once more (LIFECYCLE rules 7 and 8).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Q, Sum
+
+from cleanup_lambda.sweep import CLOCK_TOLERANCE, MASS_FLOOR, Due, Report, Visit, is_mass, may_proceed, sweep
+from galleries import crash
+from galleries.counting import change_images
+from galleries.metadata import records
+from galleries.models import Gallery, Image, ImageQuerySet, Receipt, State, SweepHold, Usage
+from galleries.storage import StorageError, media_storage
+from galleries.uploads import retirement
+
+log = logging.getLogger(__name__)
+
+REAP_AFTER = timedelta(hours=1)  # an upload that has been pending for so long is dead: > 10 x the request limit
+LINGER = timedelta(minutes=15)  # L of LIFECYCLE: longer than any request, worker step or retry
+PAGE = 500  # rows read at a time
+LAYERS = "files, row"
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """What to sweep: everything due at ``cutoff`` (``now`` less the grace), of one gallery or of all."""
+
+    now: datetime
+    cutoff: datetime
+    gallery: UUID | None = None
+    limit: int | None = None
+    allow_mass: bool = False
+
+
+def make_plan(
+    now: datetime,
+    *,
+    older_than: timedelta | None = None,
+    gallery: UUID | None = None,
+    limit: int | None = None,
+    allow_mass: bool = False,
+) -> SweepPlan:
+    """The usual plan: the grace of the settings unless ``older_than`` replaces it."""
+    grace = settings.GRACE if older_than is None else older_than
+    return SweepPlan(now, now - grace, gallery, limit, allow_mass)
+
+
+def due_images(plan: SweepPlan) -> Q:
+    """The condition that the purge repeats inside its UPDATE."""
+    due = Q(state=State.READY, due_at__lte=plan.cutoff)
+    return due & Q(gallery=plan.gallery) if plan.gallery else due
+
+
+def preview_sweep(plan: SweepPlan) -> Report:
+    """What ``run_sweep`` would do, without doing it."""
+    due, begun = _measure(Image.objects.filter(due_images(plan))), _measure(_begun_images(plan))
+    held = due.due if not plan.allow_mass and is_mass(due.due, _total(plan)) else 0
+    return Report(due=due.due + begun.due, bytes=due.bytes + begun.bytes, held=held)
+
+
+def run_sweep(
+    plan: SweepPlan,
+    *,
+    time_left: Callable[[], bool] = lambda: True,
+    progress: Callable[[Report], None] = lambda report: None,
+) -> Report:
+    """Finish what was begun and remove what is due. Safe to run at any time, any number at once, and to kill.
+
+    What was begun goes first: an item that fails is then tried, and counted, once in a run.
+    """
+    reap_dead_uploads(plan.now, plan.gallery)
+    report = _run(DeletingRows(plan), plan.limit, time_left, progress)
+    held = 0 if plan.allow_mass else _held(plan)
+    if held:
+        _add(report, Report(due=held, held=held))
+    else:
+        room = None if plan.limit is None else max(plan.limit - report.deleted, 0)
+        _add(report, _run(DueRows(plan), room, time_left, progress))
+        _forget_hold(plan)
+    if not report.remaining:
+        forget_emptied(plan.now, time_left)
+        drop_empty_galleries(plan.cutoff)
+    return report
+
+
+def _measure(images: ImageQuerySet) -> Report:
+    totals = images.aggregate(n=Count("id"), size=Sum("bytes"))
+    return Report(due=totals["n"], bytes=totals["size"] or 0)
+
+
+def _begun_images(plan: SweepPlan) -> ImageQuerySet:
+    """What is on its way out whatever its time: deletions that were begun, and dead uploads."""
+    begun = Image.objects.filter(Q(state=State.DELETING) | _dead_upload(plan.now))
+    return begun.filter(gallery=plan.gallery) if plan.gallery else begun
+
+
+class DueRows:
+    """Ready rows whose time is over, oldest first."""
+
+    def __init__(self, plan: SweepPlan) -> None:
+        self.plan = plan
+
+    def due(self) -> Iterator[Due]:
+        after: tuple[datetime, UUID] | None = None
+        while True:
+            rows = Image.objects.filter(due_images(self.plan)).select_related("gallery").order_by("due_at", "id")
+            if after is not None:
+                rows = rows.filter(Q(due_at__gt=after[0]) | Q(due_at=after[0], id__gt=after[1]))
+            page = list(rows[:PAGE])
+            yield from map(_as_due, page)
+            if len(page) < PAGE or page[-1].due_at is None:
+                return
+            after = (page[-1].due_at, page[-1].id)
+
+    def claim(self, batch: Sequence[Due]) -> list[Due]:
+        ids = [UUID(item.id) for item in batch]
+        galleries = Image.objects.filter(id__in=ids).values_list("gallery_id", flat=True)
+        changes = {"state": State.DELETING, "dedup_key": None, "upload_key": None}
+        change_images(galleries, due_images(self.plan) & Q(id__in=ids), changes, self.plan.now)
+        return _still(batch, State.DELETING)
+
+    def drop(self, batch: Sequence[Due]) -> list[Due]:
+        return _empty_rows(batch, self.plan.now)
+
+
+class DeletingRows:
+    """Rows that are on their way out already: "delete now", dead uploads, and what a crash left."""
+
+    def __init__(self, plan: SweepPlan) -> None:
+        self.plan = plan
+
+    def due(self) -> Iterator[Due]:
+        last: UUID | None = None
+        while True:
+            rows = Image.objects.filter(state=State.DELETING).select_related("gallery").order_by("id")
+            rows = rows.filter(gallery=self.plan.gallery) if self.plan.gallery else rows
+            page = list((rows.filter(id__gt=last) if last else rows)[:PAGE])
+            yield from map(_as_due, page)
+            if len(page) < PAGE:
+                return
+            last = page[-1].id
+
+    def claim(self, batch: Sequence[Due]) -> list[Due]:
+        return _still(batch, State.DELETING)
+
+    def drop(self, batch: Sequence[Due]) -> list[Due]:
+        return _empty_rows(batch, self.plan.now)
+
+
+def finish_deleting(gallery: Gallery, now: datetime) -> Report:
+    """Physically remove what "delete now" put on its way, before the page answers; what fails is left to the sweep."""
+    plan = SweepPlan(now, now, gallery.id)
+    try:
+        return _run(DeletingRows(plan), None, lambda: True, lambda report: None)
+    except StorageError:
+        log.exception("objects could not be deleted; the sweep goes on with them")
+        return Report(failed=_begun_images(plan).count())
+
+
+def _dead_upload(now: datetime) -> Q:
+    return Q(state=State.PENDING, touched_at__lte=now - REAP_AFTER)
+
+
+def reap_dead_uploads(now: datetime, gallery: UUID | None = None) -> int:
+    """Pending rows whose upload died enter deletion; their keys are in the row, so nothing is left behind."""
+    dead = Image.objects.filter(_dead_upload(now))
+    return (dead.filter(gallery=gallery) if gallery else dead).update(**retirement(now))
+
+
+def forget_emptied(now: datetime, time_left: Callable[[], bool] = lambda: True) -> int:
+    """Drop rows that have been empty for a while, after deleting their objects and records a second time.
+
+    This catches a put that was on its way while the row was emptied.
+    """
+    forgotten = 0
+    lingered = Image.objects.filter(state=State.EMPTIED, touched_at__lte=now - LINGER)
+    rows = lingered.select_related("gallery").order_by("touched_at", "id")
+    while time_left() and (page := list(rows[:PAGE])):
+        errors = media_storage().delete_objects([key for image in page for key in image.keys])
+        gone = [image.id for image in page if not any(key in errors for key in image.keys)]
+        records().drop(gone)
+        Gallery.objects.filter(cover__in=gone).update(cover=None)
+        forgotten += lingered.filter(id__in=gone).delete()[0]
+        crash.point("sweep.forgotten")
+        last = page[-1]
+        rows = rows.filter(Q(touched_at__gt=last.touched_at) | Q(touched_at=last.touched_at, id__gt=last.id))
+    return forgotten
+
+
+def drop_empty_galleries(cutoff: datetime) -> int:
+    """Rows of removed galleries of which nothing is left."""
+    empty = Gallery.objects.filter(removed_at__lte=cutoff, images=None)
+    return empty.filter(id__in=list(empty.values_list("id", flat=True)[:PAGE])).delete()[0]
+
+
+def _run(
+    source: DueRows | DeletingRows,
+    limit: int | None,
+    time_left: Callable[[], bool],
+    progress: Callable[[Report], None],
+) -> Report:
+    return sweep(source, media_storage(), limit=limit, time_left=time_left, progress=progress, point=crash.point)
+
+
+def _add(report: Report, more: Report) -> None:
+    report.due += more.due
+    report.deleted += more.deleted
+    report.failed += more.failed
+    report.skipped += more.skipped
+    report.bytes += more.bytes
+    report.held += more.held
+    report.remaining = report.remaining or more.remaining
+
+
+def _as_due(image: Image) -> Due:
+    return Due(image.hex, tuple(image.keys), image.bytes)
+
+
+def _still(batch: Sequence[Due], state: State) -> list[Due]:
+    ids = [UUID(item.id) for item in batch]
+    there = {i.hex for i in Image.objects.filter(id__in=ids, state=state).values_list("id", flat=True)}
+    return [item for item in batch if item.id in there]
+
+
+def _empty_rows(batch: Sequence[Due], now: datetime) -> list[Due]:
+    """Finish 1 of LIFECYCLE: deleting -> emptied; quota and receipt exactly once, by the rows that this call
+    changed."""
+    ids = [UUID(item.id) for item in batch]
+    records().drop(ids)
+    crash.point("sweep.recorded")
+    with transaction.atomic():
+        locked = Image.objects.select_for_update(of=("self",)).select_related("gallery").order_by("id")
+        rows = list(locked.filter(id__in=ids, state=State.DELETING))
+        hit = Image.objects.filter(id__in=[row.id for row in rows]).update(state=State.EMPTIED, touched_at=now)
+        _release(rows)
+        receipts = [_receipt(row, reason, now) for row in rows if (reason := _reason(row))]
+        Receipt.objects.bulk_create(receipts, ignore_conflicts=True)
+    assert hit == len(rows)  # noqa: S101 (the rows are locked)
+    done = {row.hex for row in rows}
+    return [item for item in batch if item.id in done]
+
+
+def _release(rows: Sequence[Image]) -> None:
+    owners: dict[UUID, list[int]] = {}
+    for row in rows:
+        owners.setdefault(row.gallery.owner_id, []).append(row.bytes)
+    for owner in sorted(owners):
+        Usage.release(owner, sum(owners[owner]), len(owners[owner]))
+
+
+def _receipt(image: Image, reason: Receipt.Reason, now: datetime) -> Receipt:
+    return Receipt(
+        owner_id=image.gallery.owner_id,
+        gallery=image.gallery_id,
+        gallery_title=image.gallery.title,
+        image=image.id,
+        filename=image.filename,
+        bytes=image.bytes,
+        reason=reason,
+        layers=LAYERS,
+        uploaded_at=image.created_at,
+        due_at=image.due_at,
+        swept_at=now,
+    )
+
+
+def _reason(image: Image) -> Receipt.Reason | None:
+    """Why an image went; None for an upload that never became visible, which its owner need not read about."""
+    if image.taken_down_at is not None:
+        return Receipt.Reason.TAKEN_DOWN
+    if image.removed_at is not None:
+        return Receipt.Reason.REMOVED
+    if image.expires_at is not None and image.expires_at <= image.touched_at:
+        return Receipt.Reason.EXPIRED
+    return None
+
+
+def _total(plan: SweepPlan) -> int:
+    galleries = Gallery.objects.filter(id=plan.gallery) if plan.gallery else Gallery.objects.all()
+    return galleries.aggregate(n=Sum("image_count"))["n"] or 0
+
+
+def _place(plan: SweepPlan) -> str:
+    return f"rows {plan.gallery.hex[:12]}" if plan.gallery else "rows"
+
+
+def _mass(plan: SweepPlan) -> int:
+    """How many images are due, when they are so many that the mass rule holds; otherwise 0."""
+    due = Image.objects.filter(due_images(plan)).count()
+    return due if due > MASS_FLOOR and is_mass(due, _total(plan)) else 0
+
+
+def _forget_hold(plan: SweepPlan) -> None:
+    """The next mass waits for its own second visit."""
+    hold = SweepHold.objects.filter(place=_place(plan))
+    if hold.exists() and _mass(plan) == 0:
+        hold.delete()
+
+
+def _held(plan: SweepPlan) -> int:
+    """How many due images must wait for the second visit; 0 when the sweep may go on."""
+    place = _place(plan)
+    due = _mass(plan)
+    if due == 0:
+        SweepHold.objects.filter(place=place).delete()
+        return 0
+    now = Visit(plan.now.timestamp(), _uptime(), _boot_id())
+    hold = SweepHold.objects.filter(place=place).first()
+    first = None if hold is None else Visit(hold.first_seen_at.timestamp(), hold.uptime, hold.boot)
+    if may_proceed(first, now):  # the hold stays until the mass is gone: a run that is cut short may go on
+        return 0
+    if first is None or not _comparable(first, now):
+        SweepHold.objects.update_or_create(
+            place=place,
+            defaults={"first_seen_at": plan.now, "uptime": now.uptime, "boot": now.boot, "due": due},
+        )
+    return due
+
+
+def _comparable(first: Visit, now: Visit) -> bool:
+    """Whether the hold goes on, or has to begin again because the clock jumped or the machine restarted."""
+    return first.boot == now.boot and abs((now.time - first.time) - (now.uptime - first.uptime)) <= CLOCK_TOLERANCE
+
+
+def _uptime() -> float:
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return "this machine"

@@ -1,0 +1,67 @@
+"""What was deleted and can be brought back, and what is gone."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, Q
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from galleries.access import own_gallery, parse_ids, removed_images
+from galleries.models import Gallery, Receipt, State
+from galleries.passes import Addresses
+from galleries.tiles import PAGE_SIZE, make_tiles, read_page
+from galleries.views.requests import PersonRequest
+
+
+@login_required
+@require_safe
+def deleted(request: PersonRequest) -> HttpResponse:
+    """Deleted galleries, and the galleries that have deleted photos."""
+    now = timezone.now()
+    in_bin = Q(images__state=State.READY, images__removed_at__isnull=False, images__taken_down_at=None)
+    in_bin &= Q(images__expires_at=None) | Q(images__expires_at__gt=now)
+    bins = Gallery.objects.visible_to(request.user).annotate(in_bin=Count("images", filter=in_bin)).filter(in_bin__gt=0)
+    context = {
+        "galleries": Gallery.objects.restorable(now).filter(owner=request.user).order_by("-removed_at"),
+        "bins": bins.order_by("-id"),
+    }
+    return render(request, "galleries/deleted.html", context)
+
+
+@login_required
+@require_safe
+def gallery_bin(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
+    """The deleted photos of one gallery. Shown without pictures: an address handed out for them would be served to
+    nobody."""
+    now = timezone.now()
+    gallery = own_gallery(request.user, gallery_id, now)
+    page = read_page(removed_images(gallery, now), "uploaded", request.GET.get("after", ""))
+    context = {
+        "gallery": gallery,
+        "tiles": make_tiles(gallery, page.images, Addresses(gallery, now, gallery.first_gone)),
+        "next_url": f"?after={page.cursor}" if page.cursor else "",
+        "images_url": reverse("galleries:images-action", args=[gallery.hex]),
+    }
+    return render(request, "galleries/bin.html", context)
+
+
+@login_required
+@require_safe
+def receipts(request: PersonRequest) -> HttpResponse:
+    """What was removed physically, when and why; newest first."""
+    rows = Receipt.objects.filter(owner=request.user).order_by("-id")
+    after = parse_ids([request.GET.get("after", "")])
+    if after:
+        rows = rows.filter(id__lt=after[0])
+    page = list(rows[: PAGE_SIZE + 1])
+    context = {
+        "receipts": page[:PAGE_SIZE],
+        "next_url": f"?after={page[PAGE_SIZE - 1].id.hex}" if len(page) > PAGE_SIZE else "",
+    }
+    return render(request, "galleries/receipts.html", context)

@@ -1,0 +1,212 @@
+"""Images: one on a page of its own, and acts on many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import Q
+from django.http import HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import trigger_client_event
+
+from galleries.access import live_images, own_gallery, own_image, parse_ids, removed_images
+from galleries.expiry import Outcome, set_expiry_of_many
+from galleries.galleries import choose_cover
+from galleries.models import Gallery, Image, Retention
+from galleries.passes import Addresses
+from galleries.problems import Problem
+from galleries.removal import delete_for_good, remove_images, restore_images
+from galleries.sweeping import finish_deleting
+from galleries.tiles import Tile, make_tiles
+from galleries.views.gallery import summary
+from galleries.views.requests import PersonRequest, is_fragment
+from galleries.zips import zip_response
+
+
+@dataclass
+class Done:
+    """What an act did, for the toast: a sentence, the event for the page, what undoes it, what did not work."""
+
+    sentence: str
+    event: str
+    ids: list[str]
+    undo: str = ""
+    problems: list[str] = field(default_factory=list)
+
+
+@login_required
+@require_safe
+@vary_on_headers("HX-Request")
+def detail(request: PersonRequest, gallery_id: UUID, image_id: UUID) -> HttpResponse:
+    """One picture, with its neighbours; for htmx only its facts."""
+    now = timezone.now()
+    image = own_image(request.user, image_id, now, gallery_id)
+    if is_fragment(request):
+        return render(request, "galleries/_facts.html", {"image": image, "retention_choices": Retention.allowed()})
+    gallery = own_gallery(request.user, gallery_id, now)
+    sort = "uploaded" if request.GET.get("sort") == "uploaded" else "taken"
+    before, after = neighbours(image, now, sort)
+    addresses = Addresses(gallery, now, gallery.first_gone)
+
+    def tile(one: Image | None) -> Tile | None:
+        return make_tiles(gallery, [one], addresses, sort)[0] if one else None
+
+    context = {
+        "gallery": gallery,
+        "image": image,
+        "tile": tile(image),
+        "previous": tile(before),
+        "next": tile(after),
+        "images_url": reverse("galleries:images-action", args=[gallery.hex]),
+        "retention_choices": Retention.allowed(),
+    }
+    return render(request, "galleries/image.html", context)
+
+
+def neighbours(image: Image, now: datetime, sort: str) -> tuple[Image | None, Image | None]:
+    """The live images before and after this one in the grid (newest first)."""
+    live = live_images(image.gallery, now)
+    if sort == "uploaded":
+        newer, older = live.filter(id__gt=image.id), live.filter(id__lt=image.id)
+        return newer.order_by("id").first(), older.order_by("-id").first()
+    same = Q(sort_at=image.sort_at)
+    newer = live.filter(Q(sort_at__gt=image.sort_at) | same & Q(id__gt=image.id))
+    older = live.filter(Q(sort_at__lt=image.sort_at) | same & Q(id__lt=image.id))
+    return newer.order_by("sort_at", "id").first(), older.order_by("-sort_at", "-id").first()
+
+
+@login_required
+@require_safe
+def original(request: PersonRequest, gallery_id: UUID, image_id: UUID) -> HttpResponse:
+    """Send the browser to the signed address of the original."""
+    now = timezone.now()
+    image = own_image(request.user, image_id, now, gallery_id)
+    return HttpResponseRedirect(Addresses(image.gallery, now, image.expires_at).original(image))
+
+
+@login_required
+@require_POST
+def act(request: PersonRequest, gallery_id: UUID) -> HttpResponseBase:
+    """Delete, restore, delete for good, keep longer or shorter, choose the cover, or download what is selected."""
+    now = timezone.now()
+    gallery = own_gallery(request.user, gallery_id, now)
+    ids = parse_ids(request.POST.getlist("ids"))
+    action = request.POST.get("action", "")
+    if not ids:
+        raise Problem("invalid_request", detail="Select at least one photo.", fields=("ids",))
+    if action == "download":
+        return zip_response(gallery, live_images(gallery, now).filter(id__in=ids), reader=f"user {request.user.pk}")
+    if action not in ACTS:
+        raise Problem("invalid_request", detail="This is not something that can be done here.", fields=("action",))
+    done = ACTS[action](gallery, ids, now, request.POST.get("retention", ""))
+    return _answer(request, gallery, done)
+
+
+def _delete(gallery: Gallery, ids: list[UUID], now: datetime, retention: str) -> Done:
+    count = remove_images(gallery, ids, now)
+    return Done(f"{_photos(count)} deleted.", "images-removed", _hex(ids), undo="restore" if count else "")
+
+
+def _restore(gallery: Gallery, ids: list[UUID], now: datetime, retention: str) -> Done:
+    outcome = restore_images(removed_images(gallery, now).filter(id__in=ids).select_related("gallery"))
+    return Done(
+        f"{_photos(len(outcome.done))} restored.", "images-restored", outcome.done, problems=_sentences(outcome)
+    )
+
+
+def _purge(gallery: Gallery, ids: list[UUID], now: datetime, retention: str) -> Done:
+    count = delete_for_good(gallery, ids, now)
+    if count == 0:
+        raise Problem("conflict", detail="These photos are no longer here.")
+    finish_deleting(gallery, now)
+    return Done(f"{_photos(count)} deleted for good.", "images-removed", _hex(ids))
+
+
+def _keep(gallery: Gallery, ids: list[UUID], now: datetime, retention: str) -> Done:
+    """Give the selection a new expiry, counted from now."""
+    try:
+        expires_at = Retention(retention).expires_at(now)
+    except ValueError:
+        raise Problem(
+            "invalid_request", detail="Choose how long to keep these photos.", fields=("retention",)
+        ) from None
+    images = live_images(gallery, now).filter(id__in=ids).select_related("gallery")
+    outcome = set_expiry_of_many(images, expires_at, now)
+    sentence = (
+        f"{len(outcome.done)} of {outcome.asked} photos are kept for {Retention(retention).label.lower()} from now."
+    )
+    if expires_at is None:
+        sentence = f"{len(outcome.done)} of {outcome.asked} photos stay until you delete them."
+    return Done(sentence, "images-changed", outcome.done, problems=_sentences(outcome))
+
+
+def _cover(gallery: Gallery, ids: list[UUID], now: datetime, retention: str) -> Done:
+    image = live_images(gallery, now).filter(id=ids[0]).first()
+    if image is None:
+        raise Problem("not_found")
+    choose_cover(gallery, image)
+    return Done("This is the cover now.", "images-changed", [image.hex])
+
+
+ACTS: dict[str, Callable[[Gallery, list[UUID], datetime, str], Done]] = {
+    "delete": _delete,
+    "restore": _restore,
+    "purge": _purge,
+    "extend": _keep,
+    "cover": _cover,
+}
+
+
+def _answer(request: PersonRequest, gallery: Gallery, done: Done) -> HttpResponse:
+    url = reverse("galleries:images-action", args=[gallery.hex])
+    if not is_fragment(request):
+        messages.success(
+            request, " ".join([done.sentence, *done.problems]), extra_tags=_bin_tag(gallery) if done.undo else ""
+        )
+        return redirect(_safe_back(request, gallery))
+    measured = own_gallery(request.user, gallery.id, timezone.now())
+    context: dict[str, Any] = {
+        "sentence": done.sentence,
+        "problems": done.problems,
+        "undo_url": url if done.undo else "",
+        "undo_ids": done.ids,
+        "undo_action": done.undo,
+        "gallery": measured,
+        **summary(measured),
+    }
+    response = render(request, "galleries/_outcome.html", context)
+    return trigger_client_event(response, done.event, {"ids": done.ids})
+
+
+def _bin_tag(gallery: Gallery) -> str:
+    """Without JavaScript the toast leads to where a deletion is undone."""
+    return f"see:{reverse('galleries:gallery-bin', args=[gallery.hex])}"
+
+
+def _safe_back(request: PersonRequest, gallery: Gallery) -> str:
+    """Back to the bin when the form stood there; anything else goes to the gallery."""
+    bin_url = reverse("galleries:gallery-bin", args=[gallery.hex])
+    return bin_url if request.POST.get("back") == "bin" else gallery.get_absolute_url()
+
+
+def _sentences(outcome: Outcome) -> list[str]:
+    return list(dict.fromkeys(problem.sentence for problem in outcome.problems.values()))
+
+
+def _hex(ids: list[UUID]) -> list[str]:
+    return [identifier.hex for identifier in ids]
+
+
+def _photos(count: int) -> str:
+    return "1 photo" if count == 1 else f"{count} photos"

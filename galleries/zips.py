@@ -1,0 +1,207 @@
+"""Zips: the originals of a gallery or of a selection, stored (not deflated), streamed with a known length.
+
+What goes in is frozen when the zip begins. An object that vanishes meanwhile cuts the connection: the file is never
+padded and never silently short. Our own writer because the rows hold size and CRC-32 already: each entry is written
+whole, with the time at which the picture was taken (the library at hand can give a stream neither;
+docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.http import StreamingHttpResponse
+from django.utils.http import content_disposition_header
+
+from galleries.filenames import archive_names, clean_filename
+from galleries.models import Gallery, ImageQuerySet
+from galleries.problems import Problem
+from galleries.storage import media_storage
+
+CHUNK = 256 * 1024  # bytes read at a time
+# Each zip holds a thread for as long as its reader takes: at most half of gunicorn's 64 threads (STACK.md measured it).
+PER_PROCESS = 32
+PER_PERSON = 2
+FIRST_YEAR = datetime(1980, 1, 1, tzinfo=UTC)  # MS-DOS times know nothing earlier
+LAST_YEAR = datetime(2107, 12, 31, tzinfo=UTC)  # ... nor later
+
+# APPNOTE.TXT 6.3.10: sections 4.3.7, 4.3.12, 4.3.14 to 4.3.16, 4.5.3
+_LOCAL = struct.Struct("<4s5H3I2H")
+_CENTRAL = struct.Struct("<4s6H3I5H2I")
+_END = struct.Struct("<4s4H2IH")
+_END64 = struct.Struct("<4sQ2H2I4Q")
+_LOCATOR64 = struct.Struct("<4sIQI")
+_TIMES = struct.Struct("<2HBi")
+_UTF8 = 0x0800
+_VERSION, _VERSION64 = 20, 45
+_MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of a zip: its object, its name inside, its size in bytes (less than 4 GiB: an upload is limited to far
+    less), its CRC-32, and the time that it is given."""
+
+    key: str
+    name: bytes
+    size: int
+    crc32: int
+    time: datetime
+
+
+def zip_response(gallery: Gallery, images: ImageQuerySet, reader: str, *, head: bool = False) -> StreamingHttpResponse:
+    """Stream ``images`` as one zip; ``reader`` names the person for the limit of zips at once. ``head``: the headers
+    alone (a server may read a whole body only to throw it away).
+
+    Raises:
+        Problem: not_found when there is nothing to pack, rate_limited when too many zips are being read.
+    """
+    entries = freeze_entries(images)
+    if not entries:
+        raise Problem("not_found", detail="There is nothing to download.")
+    body = () if head else _Body(write_zip(entries), _Slot(reader))
+    response = StreamingHttpResponse(body, content_type="application/zip")
+    response["Content-Length"] = str(zip_length(entries))
+    name = f"{clean_filename(gallery.title)}.zip"
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    return response
+
+
+def freeze_entries(images: ImageQuerySet) -> list[Entry]:
+    """What goes into the zip, in the order in which the pictures were taken."""
+    images = images.select_related("gallery").only(
+        "filename", "extension", "bytes", "crc32", "sort_at", "gallery__owner_id"
+    )
+    named = archive_names(images.order_by("sort_at", "id").iterator(chunk_size=1_000))
+    return [
+        Entry(i.original_key, name.encode(), i.bytes, i.crc32, min(max(i.sort_at, FIRST_YEAR), LAST_YEAR))
+        for i, name in named
+    ]
+
+
+def zip_length(entries: Sequence[Entry]) -> int:
+    """The exact size of the zip in bytes."""
+    offset = directory = 0
+    for entry in entries:
+        directory += len(_central_header(entry, offset))
+        offset += len(_local_header(entry)) + entry.size
+    return offset + directory + len(_end(len(entries), directory, offset))
+
+
+def write_zip(entries: Sequence[Entry]) -> Iterator[bytes]:
+    """The zip's bytes. Raises StorageError or OSError when an object is not what the row says; nothing is padded."""
+    offset, offsets = 0, []
+    for entry in entries:
+        offsets.append(offset)
+        header = _local_header(entry)
+        yield header
+        yield from _read(entry)
+        offset += len(header) + entry.size
+    size = 0
+    for entry, start in zip(entries, offsets, strict=True):
+        header = _central_header(entry, start)
+        size += len(header)
+        yield header
+    yield _end(len(entries), size, offset)
+
+
+def _read(entry: Entry) -> Iterator[bytes]:
+    left = entry.size
+    with media_storage().open_object(entry.key) as stored:
+        while chunk := stored.read(CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                break
+            yield chunk
+    if left:
+        raise OSError("an object has another size than its row says")
+
+
+def _local_header(entry: Entry) -> bytes:
+    extra = _times(entry)
+    fixed = (b"PK\x03\x04", _VERSION, _UTF8, 0, *_dos_time(entry.time), entry.crc32, entry.size, entry.size)
+    return _LOCAL.pack(*fixed, len(entry.name), len(extra)) + entry.name + extra
+
+
+def _central_header(entry: Entry, offset: int) -> bytes:
+    extra, version = _times(entry), _VERSION
+    if offset >= _MAX32:
+        extra, version = struct.pack("<2HQ", 1, 8, offset) + extra, _VERSION64
+    made_by = 3 << 8 | version  # Unix, so that the mode below counts
+    fixed = (b"PK\x01\x02", made_by, version, _UTF8, 0, *_dos_time(entry.time), entry.crc32, entry.size, entry.size)
+    tail = (len(entry.name), len(extra), 0, 0, 0, 0o100644 << 16, min(offset, _MAX32))
+    return _CENTRAL.pack(*fixed, *tail) + entry.name + extra
+
+
+def _end(count: int, size: int, offset: int) -> bytes:
+    """The end of the central directory, with its zip64 form before it where a number does not fit."""
+    long = b""
+    if count >= _MAX16 or size >= _MAX32 or offset >= _MAX32:
+        long = _END64.pack(b"PK\x06\x06", 44, _VERSION64, _VERSION64, 0, 0, count, count, size, offset)
+        long += _LOCATOR64.pack(b"PK\x06\x07", 0, offset + size, 1)
+    count, size, offset = min(count, _MAX16), min(size, _MAX32), min(offset, _MAX32)
+    return long + _END.pack(b"PK\x05\x06", 0, 0, count, count, size, offset, 0)
+
+
+def _times(entry: Entry) -> bytes:
+    """The extended timestamp (Info-ZIP's "UT"): the time in UTC, to the second, where it fits in 31 bits."""
+    seconds = int(entry.time.timestamp())
+    return _TIMES.pack(0x5455, 5, 1, seconds) if seconds < 1 << 31 else b""
+
+
+def _dos_time(time: datetime) -> tuple[int, int]:
+    clock = time.hour << 11 | time.minute << 5 | time.second // 2
+    return clock, (time.year - 1980) << 9 | time.month << 5 | time.day
+
+
+class _Slot:
+    """A place among the zips being read; given back exactly once."""
+
+    lock = threading.Lock()
+    readers: Counter[str] = Counter()
+
+    def __init__(self, reader: str) -> None:
+        self.reader = reader
+        with self.lock:
+            if self.readers[reader] >= PER_PERSON or self.readers.total() >= PER_PROCESS:
+                detail = "Other downloads are still running. Try again when one has finished."
+                raise Problem("rate_limited", detail=detail, retry_after=10)
+            self.readers[reader] += 1
+        self.held = True
+
+    def give_back(self) -> None:
+        with self.lock:
+            if self.held:
+                self.held = False
+                self.readers[self.reader] -= 1
+                if not self.readers[self.reader]:
+                    del self.readers[self.reader]
+
+
+class _Body:
+    """The zip's bytes; gives the slot back when the reader has all of it or goes away."""
+
+    def __init__(self, chunks: Iterator[bytes], slot: _Slot) -> None:
+        self.chunks = chunks
+        self.slot = slot
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self.chunks)
+        except BaseException:
+            self.slot.give_back()
+            raise
+
+    def close(self) -> None:
+        self.slot.give_back()
+        close = getattr(self.chunks, "close", None)
+        if close is not None:
+            close()

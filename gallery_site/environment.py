@@ -1,0 +1,199 @@
+"""What the operator said: every environment variable of the site is read here, once, and checked together.
+
+A secret may also be given as a file: ``NAME_FILE`` holds the path. Half-set configuration is an error that names
+the missing variable; nothing falls back in silence.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+GIB = 1024**3
+MIB = 1024**2
+
+Signup = Literal["open", "invite", "closed"]
+RETENTIONS = ("1h", "1d", "7d", "30d", "1y", "forever")
+
+MIN_GRACE_WITH_RECORDS = 3600  # LIFECYCLE rule 5: must exceed R plus the largest difference between two clocks
+MAX_UPLOAD = 4 * GIB - 1  # an entry of a zip is written without zip64 sizes (galleries/zips.py)
+DEFAULT_GRACE = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The site's configuration, already parsed; sizes in bytes, durations in seconds."""
+
+    secret_key: str
+    debug: bool
+    allowed_hosts: tuple[str, ...]
+    site_url: str
+    data_dir: Path
+    bind: str
+    port: int
+    database_url: str
+    cache_url: str
+    email_url: str
+    bucket: str
+    table: str
+    aws_region: str
+    aws_endpoint_url: str
+    cloudfront_domain: str
+    cloudfront_key_id: str
+    cloudfront_private_key: str
+    max_upload_bytes: int
+    max_pixels: int
+    quota_bytes: int
+    default_retention: str
+    max_retention: str
+    grace_seconds: int
+    signup: Signup
+
+    @property
+    def https(self) -> bool:
+        """Whether people reach the site over TLS: secure-only cookies and HSTS follow from it."""
+        return self.site_url.startswith("https://")
+
+
+def read_environment(environ: dict[str, str], root: Path) -> Environment:
+    """Parse ``environ``; relative paths are taken from ``root``.
+
+    Raises:
+        ImproperlyConfigured: a value cannot be read, or a group of variables is only half set.
+    """
+    get = _Reader(environ)
+    data_dir = (root / get.text("GALLERY_DATA_DIR", "var")).resolve()
+    port = get.number("PORT", 8000, most=65_535)
+    site_url = get.text("SITE_URL", f"http://127.0.0.1:{port}").rstrip("/")
+    if urlsplit(site_url).scheme not in {"http", "https"} or not urlsplit(site_url).hostname:
+        raise ImproperlyConfigured(f"SITE_URL must be an http or https address, not {site_url!r}.")
+    environment = Environment(
+        secret_key=get.secret("DJANGO_SECRET_KEY"),
+        debug=get.flag("DJANGO_DEBUG"),
+        allowed_hosts=get.words("DJANGO_ALLOWED_HOSTS"),
+        site_url=site_url,
+        data_dir=data_dir,
+        bind=get.text("GALLERY_BIND", "127.0.0.1"),
+        port=port,
+        database_url=get.secret("DATABASE_URL"),
+        cache_url=get.secret("CACHE_URL"),
+        email_url=get.secret("EMAIL_URL"),
+        bucket=get.text("GALLERY_BUCKET"),
+        table=get.text("GALLERY_TABLE"),
+        aws_region=get.text("AWS_REGION"),
+        aws_endpoint_url=get.text("AWS_ENDPOINT_URL"),
+        cloudfront_domain=get.text("CLOUDFRONT_DOMAIN"),
+        cloudfront_key_id=get.text("CLOUDFRONT_KEY_ID"),
+        cloudfront_private_key=get.secret("CLOUDFRONT_PRIVATE_KEY"),
+        max_upload_bytes=get.number("GALLERY_MAX_UPLOAD_BYTES", 64 * MIB, least=1, most=MAX_UPLOAD),
+        max_pixels=get.number("GALLERY_MAX_PIXELS", 220_000_000, least=1),
+        quota_bytes=get.number("GALLERY_QUOTA_BYTES", 10 * GIB),
+        default_retention=get.choice("GALLERY_DEFAULT_RETENTION", RETENTIONS, "7d"),
+        max_retention=get.choice("GALLERY_MAX_RETENTION", RETENTIONS, "forever"),
+        grace_seconds=get.number("GALLERY_GRACE_SECONDS", DEFAULT_GRACE),
+        signup=get.choice("GALLERY_SIGNUP", ("open", "invite", "closed"), "open"),  # type: ignore[arg-type]
+    )
+    _check_groups(environment)
+    return environment
+
+
+def generated_secret(data_dir: Path) -> str:
+    """The secret key kept beside the data, made on first use (0600; two starting processes agree on one)."""
+    path = data_dir / "secret-key"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        descriptor, name = tempfile.mkstemp(prefix=".secret-key-", dir=data_dir)  # 0600
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(50))
+        with suppress(FileExistsError):  # the name appears with its content; who comes second takes the first one's
+            os.link(name, path)
+        os.unlink(name)
+    return path.read_text().strip()
+
+
+def _check_groups(environment: Environment) -> None:
+    if environment.https and not environment.secret_key:
+        raise ImproperlyConfigured("DJANGO_SECRET_KEY is missing: it must be set when SITE_URL is https.")
+    if RETENTIONS.index(environment.default_retention) > RETENTIONS.index(environment.max_retention):
+        raise ImproperlyConfigured("GALLERY_DEFAULT_RETENTION is longer than GALLERY_MAX_RETENTION.")
+    if environment.table and environment.grace_seconds < MIN_GRACE_WITH_RECORDS:
+        raise ImproperlyConfigured("GALLERY_GRACE_SECONDS must be at least 3600 when GALLERY_TABLE is set.")
+    _all_or_none(
+        {
+            "GALLERY_BUCKET": environment.bucket,
+            "GALLERY_TABLE": environment.table,
+            "AWS_REGION": environment.aws_region,
+        },
+        needed_by=("GALLERY_BUCKET", "GALLERY_TABLE"),
+    )
+    cloudfront = {
+        "CLOUDFRONT_DOMAIN": environment.cloudfront_domain,
+        "CLOUDFRONT_KEY_ID": environment.cloudfront_key_id,
+        "CLOUDFRONT_PRIVATE_KEY": environment.cloudfront_private_key,
+    }
+    _all_or_none(cloudfront, needed_by=tuple(cloudfront))
+    if environment.cloudfront_domain and not environment.bucket:
+        raise ImproperlyConfigured("GALLERY_BUCKET is missing: CLOUDFRONT_DOMAIN delivers from it.")
+
+
+def _all_or_none(group: dict[str, str], *, needed_by: tuple[str, ...]) -> None:
+    asked_by = [name for name in needed_by if group[name]]
+    missing = [name for name, value in group.items() if not value]
+    if asked_by and missing:
+        raise ImproperlyConfigured(f"{missing[0]} is missing: {asked_by[0]} is set and needs it.")
+
+
+class _Reader:
+    def __init__(self, environ: dict[str, str]) -> None:
+        self.environ = environ
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.environ.get(name, "").strip() or default
+
+    def secret(self, name: str) -> str:
+        path = self.text(f"{name}_FILE")
+        if not path:
+            return self.text(name)
+        try:
+            secret = Path(path).read_text().strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            raise ImproperlyConfigured(f"{name}_FILE cannot be read: it is not text.") from None
+        if not secret:
+            raise ImproperlyConfigured(f"{name}_FILE names a file that is empty.")
+        return secret
+
+    def words(self, name: str) -> tuple[str, ...]:
+        return tuple(word.strip() for word in self.text(name).split(",") if word.strip())
+
+    def flag(self, name: str) -> bool:
+        value = self.text(name, "0").lower()
+        if value not in {"0", "1", "true", "false", "yes", "no", "on", "off"}:
+            raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
+        return value in {"1", "true", "yes", "on"}
+
+    def number(self, name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
+        value = self.text(name)
+        try:
+            number = int(value) if value else default
+        except ValueError:
+            raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+        if number < least or (most is not None and number > most):
+            bounds = f"at least {least}" if most is None else f"between {least} and {most}"
+            raise ImproperlyConfigured(f"{name} must be {bounds}, not {value}.")
+        return number
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        value = self.text(name, default)
+        if value not in choices:
+            raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+        return value

@@ -1,0 +1,54 @@
+"""Middleware of our own: the request's id, and the headers that every answer carries."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from gallery_site.logs import request_id
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+_ID = re.compile(r"[A-Za-z0-9\-]{8,64}")
+PERMISSIONS = "geolocation=(), camera=(), microphone=()"
+
+
+class RequestIdMiddleware:
+    """Takes ``X-Request-ID`` from the proxy in front when it is well-formed, makes one otherwise, and answers with
+    it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get("X-Request-ID", "")
+        identifier = given if _ID.fullmatch(given) else secrets.token_hex(8)
+        token = request_id.set(identifier)
+        try:
+            response = self.get_response(request)
+        finally:
+            request_id.reset(token)
+        response.headers["X-Request-ID"] = identifier
+        return response
+
+
+class SiteHeadersMiddleware:
+    """Deny by default: what a view did not mark as cacheable is private and never stored (SAFETY 5.1)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        headers = response.headers
+        headers.setdefault("Cache-Control", "private, no-store")
+        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        headers.setdefault("Cross-Origin-Embedder-Policy", "credentialless")
+        headers.setdefault("Permissions-Policy", PERMISSIONS)
+        if request.method == "HEAD" and isinstance(response, HttpResponse):
+            response.content = b""  # Content-Length stays what it is for GET; gunicorn complains about a body
+        return response

@@ -1,0 +1,126 @@
+"""The fixed cast and the places that every test uses: alice owns, bob shares, charlie is a stranger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from django.test import Client
+    from pytest_django import Settings
+
+    from galleries.models import Gallery
+    from gallery_site.accounts.models import User
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """SQLite in a file, with WAL and its one writer, as on a real site; without waiting for the disk."""
+    from django.conf import settings
+
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        database["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+        database["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"
+
+
+PASSWORD = "correct horse battery"  # noqa: S105 (the cast's)
+
+
+@pytest.fixture(autouse=True)
+def _own_places(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each test has its own media and upload folders; plain static files; a fast hasher; no timer thread."""
+    place = tmp_path_factory.mktemp("data")
+    storages = {
+        "default": {"BACKEND": "galleries.storage.LocalMediaStorage", "OPTIONS": {"location": place}},
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    (place / "static").mkdir()
+    settings.STATIC_ROOT = place / "static"
+    settings.STORAGES = storages
+    settings.UPLOAD_DIR = place / "incoming"
+    settings.DATA_DIR = place
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.GALLERY_MIN_FREE_BYTES = 0
+    settings.GALLERY_MIN_FREE_SHARE = 0
+    settings.RUN_TIMERS = False
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Chromium as the system has it: no browser is ever downloaded."""
+    from gallery_site.runner.browser import obtain_chromium
+
+    return {**browser_type_launch_args, "executable_path": obtain_chromium(), "args": CHROMIUM_FLAGS}
+
+
+@pytest.fixture
+def data_dir(settings: Settings) -> Path:
+    """Where this test's objects lie."""
+    return Path(settings.DATA_DIR)
+
+
+def _person(name: str) -> User:
+    from gallery_site.accounts.models import User
+
+    return User.objects.create_user(username=name, email=f"{name}@example.org", password=PASSWORD)
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """Owns."""
+    return _person("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """Shares."""
+    return _person("bob")
+
+
+@pytest.fixture
+def charlie(db: None) -> User:
+    """A stranger."""
+    return _person("charlie")
+
+
+@pytest.fixture
+def gallery(alice: User) -> Gallery:
+    """Alice's gallery, kept for 7 days."""
+    from django.utils import timezone
+
+    from galleries.galleries import create_gallery
+
+    return create_gallery(alice, title="Summer", retention="7d", now=timezone.now())
+
+
+@pytest.fixture
+def alice_client(alice: User, client: Client) -> Client:
+    """Alice's browser."""
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _close_decoder() -> Iterator[None]:
+    """The decoder's parent process ends with the tests."""
+    yield
+    from galleries.uploads import decoder
+
+    if decoder.cache_info().currsize:
+        decoder().close()
