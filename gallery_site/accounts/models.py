@@ -1,0 +1,29 @@
+"""Our own user from the first migration, so that its key and its rules can be ours."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+from gallery_site.ids import uuid7
+
+
+class User(AbstractUser):
+    """A person with an account; signs in by name or by e-mail."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
+
+    class Theme(models.TextChoices):
+        SYSTEM = "system", "As the device"
+        LIGHT = "light", "Light"
+        DARK = "dark", "Dark"
+
+    theme = models.CharField(max_length=6, choices=Theme, default=Theme.SYSTEM)
+
+    def get_full_name(self) -> str:
+        return self.username
+
+    def get_short_name(self) -> str:
+        return self.username

@@ -1,0 +1,108 @@
+"""SAFETY 5.3. The cache is the database's table, so these limits survive a restart."""
+
+from __future__ import annotations
+
+import pytest
+import time_machine
+from django.conf import settings as site_settings
+from django.test import Client
+
+from gallery_site.accounts.models import User
+from tests.accounts.people import LOGIN, mailed_link, path_of, sign_in
+from tests.conftest import PASSWORD
+
+NOON = "2026-05-01 12:00:00+00:00"
+pytestmark = pytest.mark.usefixtures("alice")
+
+
+def _wrong(client: Client, name: str = "alice", address: str = "203.0.113.7", **extra: str) -> int:
+    data = {"login": name, "password": "not the right one"}
+    return client.post(LOGIN, data, REMOTE_ADDR=address, headers=extra).status_code
+
+
+def test_limits_are_kept_in_the_database() -> None:
+    assert site_settings.CACHES["default"]["BACKEND"] == "django.core.cache.backends.db.DatabaseCache"
+
+
+@time_machine.travel(NOON, tick=False)
+def test_sixth_wrong_password_in_a_minute_waits(visitor: Client) -> None:
+    assert [_wrong(visitor) for _ in range(6)] == [200] * 5 + [429]
+    answer = visitor.post(LOGIN, {"login": "alice", "password": PASSWORD}, REMOTE_ADDR="203.0.113.7")
+    assert answer.status_code == 429  # the right one too: otherwise guessing would go on
+    assert answer["Retry-After"] == "60"
+    assert answer["Cache-Control"] == "private, no-store"
+
+
+def test_wait_ends(visitor: Client) -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        for _ in range(6):
+            _wrong(visitor)
+        clock.shift(61)
+        assert _wrong(visitor) == 200
+
+
+@time_machine.travel(NOON, tick=False)
+def test_right_passwords_are_never_limited(visitor: Client) -> None:
+    for _ in range(12):
+        assert sign_in(visitor) == 302
+        visitor.post("/accounts/logout/")
+
+
+def test_account_is_guarded_over_many_addresses_and_a_reset_frees_it(visitor: Client) -> None:
+    with time_machine.travel(NOON, tick=False):
+        statuses = [_wrong(visitor, address=f"203.0.113.{number}") for number in range(11)]
+        assert statuses == [200] * 10 + [429]
+        assert _wrong(visitor, name="somebody else", address="203.0.113.100") == 200
+        visitor.post("/accounts/password/reset/", {"email": "alice@example.org"}, REMOTE_ADDR="198.51.100.1")
+        form = visitor.get(path_of(mailed_link("/reset/key/")))["Location"]
+        assert visitor.post(form, {"password1": "a new long password"}).status_code == 302
+        assert sign_in(visitor, password="a new long password") == 302
+
+
+def test_twenty_wrong_ones_an_hour_from_one_address(visitor: Client) -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        for number in range(20):
+            assert _wrong(visitor, name=f"name {number}") == 200
+            clock.shift(61)
+        answer = visitor.post(LOGIN, {"login": "x", "password": "y"}, REMOTE_ADDR="203.0.113.7")
+        assert answer.status_code == 429
+        assert int(answer["Retry-After"]) == 3600 - 20 * 61
+
+
+@time_machine.travel(NOON, tick=False)
+def test_eleventh_sign_up_in_an_hour_waits(visitor: Client) -> None:
+    for number in range(10):
+        data = {"username": f"person{number}", "email": f"p{number}@example.org", "password1": PASSWORD}
+        assert Client().post("/accounts/signup/", data).status_code == 302
+    answer = visitor.post("/accounts/signup/", {"username": "one more"})
+    assert (answer.status_code, answer["Retry-After"]) == (429, "3600")
+    assert User.objects.count() == 11
+
+
+@time_machine.travel(NOON, tick=False)
+@pytest.mark.parametrize("email", ["alice@example.org", "nobody@example.org"])
+def test_fourth_reset_in_an_hour_waits_known_or_not(visitor: Client, email: str) -> None:
+    statuses = [visitor.post("/accounts/password/reset/", {"email": email}).status_code for _ in range(4)]
+    assert statuses == [302, 302, 302, 429]
+
+
+# --- row 19: Nextcloud GHSA-2967-6mrp-gg3p ---------------------------------------------------------------------------
+
+
+@time_machine.travel(NOON, tick=False)
+def test_row_19_ipv6_counts_by_64(visitor: Client) -> None:
+    statuses = [_wrong(visitor, name=f"n{n}", address=f"2001:db8:1:2:{n:x}::{n:x}") for n in range(6)]
+    assert statuses == [200] * 5 + [429]
+    assert _wrong(visitor, address="2001:db8:1:3::1") == 200
+
+
+@time_machine.travel(NOON, tick=False)
+def test_row_19_forged_forwarded_for_changes_nothing(visitor: Client) -> None:
+    statuses = [_wrong(visitor, name=f"n{n}", **{"X-Forwarded-For": f"198.51.100.{n}"}) for n in range(6)]
+    assert statuses == [200] * 5 + [429]
+
+
+@time_machine.travel(NOON, tick=False)
+def test_ipv4_clients_of_an_ipv6_socket_are_told_apart(visitor: Client) -> None:
+    for number in range(6):
+        assert _wrong(visitor, name=f"n{number}", address=f"::ffff:203.0.113.{number}") == 200
