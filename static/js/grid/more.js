@@ -1,0 +1,31 @@
+// The next page of the grid is fetched well before its end is in sight.
+
+const AHEAD = "1500px";
+
+const watcher = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (isIntersecting) askForMore(target);
+    }
+  },
+  { rootMargin: `${AHEAD} 0px` },
+);
+
+/** Fetches the next page, when there is one; also called by the lightbox near the last picture. */
+export function askForMore(link = document.querySelector("[data-more]")) {
+  if (!link || link.classList.contains("htmx-request")) return;
+  window.htmx.trigger(link, "more");
+}
+
+function watch(root) {
+  for (const link of root.querySelectorAll("[data-more]")) watcher.observe(link);
+}
+
+function failed(event) {
+  if (event.target.matches?.("[data-more]")) event.target.textContent = "That did not load. Try again";
+}
+
+watch(document);
+document.body.addEventListener("htmx:load", (event) => watch(event.detail.elt.parentElement ?? document));
+document.body.addEventListener("htmx:sendError", failed);
+document.body.addEventListener("htmx:responseError", failed);

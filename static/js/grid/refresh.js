@@ -1,0 +1,93 @@
+// New pictures take their places: the first page is fetched again and merged, so that nothing that is on the page
+// moves, loses its focus or its check. Asked for by "images-uploaded" (the uploader) and "images-changed" (an action).
+import { joinDays } from "./days.js";
+import { grid, tileOf } from "./tiles.js";
+
+const PAUSE = 1000; // ms between two fetches while uploads arrive
+
+let timer = 0;
+
+function newDay(day, after) {
+  const section = day.cloneNode(true);
+  section.querySelector(".tiles").replaceChildren();
+  if (after) after.closest(".day").after(section);
+  else grid.prepend(section);
+  return section;
+}
+
+function place(tile, day, after) {
+  const home = after?.closest(".day");
+  if (home?.dataset.day === day.dataset.day) {
+    after.after(tile);
+    return;
+  }
+  const next = after ? home.nextElementSibling : grid.querySelector(".day");
+  const section = next?.dataset.day === day.dataset.day ? next : newDay(day, after);
+  section.querySelector(".tiles").prepend(tile);
+}
+
+function update(known, fresh) {
+  const [from, to] = [known.querySelector(".tile-left"), fresh.querySelector(".tile-left")];
+  if (from && to) from.replaceWith(to);
+  else if (to) known.querySelector("[data-id]").append(to);
+  else from?.remove();
+  if (fresh.dataset.expires) known.dataset.expires = fresh.dataset.expires;
+  else delete known.dataset.expires;
+}
+
+// A grid that showed everything has outgrown its first page: from there on the link to the next page brings the rest,
+// what was there and what came in between.
+function continueAfter(last, more) {
+  for (const tile of grid.querySelectorAll(".tile")) {
+    if (last.compareDocumentPosition(tile) & Node.DOCUMENT_POSITION_FOLLOWING) tile.remove();
+  }
+  for (const day of grid.querySelectorAll(".day")) {
+    if (!day.querySelector(".tile")) day.remove();
+  }
+  grid.append(more);
+}
+
+function merge(page) {
+  const summary = page.getElementById("gallery-summary");
+  if (summary) {
+    summary.removeAttribute("hx-swap-oob");
+    document.getElementById("gallery-summary").replaceWith(summary);
+  }
+  const more = page.querySelector(".more");
+  let after = null;
+  for (const fresh of page.querySelectorAll(".tile")) {
+    const known = tileOf(fresh.querySelector("[data-id]").dataset.id)?.parentElement;
+    if (known) update(known, fresh);
+    else place(fresh, fresh.closest(".day"), after);
+    after = known ?? fresh;
+  }
+  if (more && !grid.querySelector(".more")) continueAfter(after, more);
+  joinDays();
+  window.htmx.process(grid);
+  window.htmx.trigger(document.body, "htmx:load", { elt: document.body });
+  grid.dispatchEvent(new CustomEvent("tiles-changed"));
+}
+
+async function refresh() {
+  const answer = await fetch(grid.dataset.refreshUrl, { headers: { "HX-Request": "true" } });
+  if (!answer.ok) return;
+  merge(parse(await answer.text()));
+}
+
+function parse(text) {
+  return new DOMParser().parseFromString(text, "text/html");
+}
+
+// Whoever asks htmx for a whole new grid (the uploader does) gets the same merge.
+grid.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target !== grid || !event.detail.shouldSwap) return;
+  event.detail.shouldSwap = false;
+  merge(parse(event.detail.xhr.responseText));
+});
+
+for (const name of ["images-uploaded", "images-changed"]) {
+  document.body.addEventListener(name, () => {
+    clearTimeout(timer);
+    timer = setTimeout(refresh, PAUSE);
+  });
+}

@@ -1,0 +1,99 @@
+// Selecting: the checks of the tiles are the state, the bar shows it. Click on a check, long press, shift-click for a
+// range; while anything is selected a click on a tile selects it too.
+import { checkOf, grid, tileOf, tiles } from "./tiles.js";
+import { onLongPress } from "./long_press.js";
+
+const bar = document.querySelector("[data-selection]");
+const counter = bar.querySelector("[data-selection-count]");
+let anchor = ""; // the image that ranges begin at
+
+export function selected() {
+  return tiles().filter((link) => checkOf(link).checked);
+}
+
+function show() {
+  const count = selected().length;
+  document.documentElement.toggleAttribute("data-selecting", count > 0);
+  counter.textContent = count ? `${count} selected` : "";
+  for (const link of tiles()) {
+    if (count) link.setAttribute("aria-description", checkOf(link).checked ? "selected" : "not selected");
+    else link.removeAttribute("aria-description");
+  }
+}
+
+export function select(link, on = true) {
+  checkOf(link).checked = on;
+  anchor = link.dataset.id;
+  show();
+}
+
+export function toggle(link) {
+  select(link, !checkOf(link).checked);
+}
+
+/** Selects from the anchor to this tile; the anchor stays. */
+export function selectTo(link) {
+  const all = tiles();
+  const from = Math.max(all.indexOf(tileOf(anchor)), 0);
+  const to = all.indexOf(link);
+  for (const each of all.slice(Math.min(from, to), Math.max(from, to) + 1)) checkOf(each).checked = true;
+  show();
+}
+
+export function setAnchor(link) {
+  anchor = link.dataset.id;
+}
+
+export function selectAll() {
+  for (const link of tiles()) checkOf(link).checked = true;
+  show();
+}
+
+export function clear() {
+  for (const link of tiles()) checkOf(link).checked = false;
+  show();
+}
+
+export function isSelecting() {
+  return document.documentElement.hasAttribute("data-selecting");
+}
+
+// Registered before the lightbox, which leaves alone what is prevented here.
+grid.addEventListener("click", (event) => {
+  const check = event.target.closest('input[name="ids"]');
+  const link = (check ?? event.target).closest(".tile")?.querySelector("[data-id]");
+  if (!link || event.ctrlKey || event.metaKey) return;
+  if (check) {
+    if (event.shiftKey && anchor && check.checked) selectTo(link);
+    else select(link, check.checked);
+  } else if (event.target.closest("[data-id]") && (isSelecting() || event.shiftKey)) {
+    event.preventDefault();
+    if (event.shiftKey && anchor) selectTo(link);
+    else toggle(link);
+  }
+});
+
+onLongPress(grid, ".tile > [data-id]", (link) => {
+  toggle(link);
+  navigator.vibrate?.(10);
+});
+
+bar.querySelector("[data-selection-clear]").addEventListener("click", () => {
+  const first = selected()[0];
+  clear();
+  first?.focus({ preventScroll: true });
+});
+
+bar.querySelector("[data-selection-keep]").addEventListener("htmx:afterRequest", (event) => {
+  event.target.value = "";
+});
+bar.querySelector("[data-selection-keep]").addEventListener("htmx:confirm", (event) => {
+  if (!event.target.value) event.preventDefault();
+});
+
+for (const check of grid.querySelectorAll('input[name="ids"]')) check.tabIndex = -1;
+document.body.addEventListener("htmx:load", () => {
+  for (const check of grid.querySelectorAll('input[name="ids"]')) check.tabIndex = -1;
+});
+grid.addEventListener("tiles-changed", show);
+show(); // A page that the browser brought back keeps its checks.

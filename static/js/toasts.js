@@ -1,0 +1,71 @@
+// Toasts leave by themselves, later when there is something to do or to read, never while a hand or the focus rests on
+// them; what failed stays until it is closed. say() adds one.
+
+const PLAIN = 6000; // ms
+const WITH_ACTION = 12000; // ms
+
+const board = document.getElementById("toasts");
+
+function lifetime(toast) {
+  if (["warning", "error"].includes(toast.dataset.toast)) return Number.POSITIVE_INFINITY;
+  return toast.querySelector("form, a") ? WITH_ACTION : PLAIN;
+}
+
+function leave(toast) {
+  if (toast.dataset.leaving !== undefined) return;
+  toast.dataset.leaving = "";
+  setTimeout(() => toast.remove(), 220);
+}
+
+function watch(toast) {
+  const time = lifetime(toast);
+  if (!Number.isFinite(time)) return;
+  let timer = 0;
+  const start = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => (toast.matches(":hover, :focus-within") ? start() : leave(toast)), time);
+  };
+  start();
+}
+
+export function say(sentence, kind = "info") {
+  const toast = document.createElement("div");
+  toast.className = "toast";
+  toast.dataset.toast = kind;
+  const words = document.createElement("p");
+  words.textContent = sentence;
+  const close = document.createElement("button");
+  close.type = "button";
+  close.className = "toast-action";
+  close.dataset.dismiss = "";
+  close.textContent = "Close";
+  toast.append(words, close);
+  board.append(toast);
+}
+
+board.addEventListener("click", (event) => {
+  const toast = event.target.closest("[data-dismiss]")?.closest(".toast");
+  if (toast) leave(toast);
+});
+
+// An undo that worked has nothing more to say. One that failed stays, to be tried again.
+board.addEventListener("htmx:afterRequest", (event) => {
+  const form = event.target.closest("[data-undo]");
+  if (form && event.detail.successful) leave(form.closest(".toast"));
+});
+
+document.body.addEventListener("htmx:sendError", () => say("No connection. Nothing was changed.", "warning"));
+document.body.addEventListener("htmx:responseError", (event) => {
+  const gone = event.detail.xhr.status === 404;
+  const busy = event.detail.xhr.status === 429;
+  if (gone) say("That is no longer here.", "warning");
+  else if (busy) say("Too many tries in a short time. Wait a minute.", "warning");
+  else say("That did not work. Nothing was lost. Try again.", "warning");
+});
+
+for (const toast of board.children) watch(toast);
+new MutationObserver((changes) => {
+  for (const node of changes.flatMap((change) => [...change.addedNodes])) {
+    if (node instanceof HTMLElement) watch(node);
+  }
+}).observe(board, { childList: true });

@@ -1,0 +1,135 @@
+// The panel: head, lines, what is finished, the pill. Draws what the queue says; decides nothing about uploads.
+
+import { Announcer } from "./announce.js";
+import { isSafe } from "./item.js";
+import { Rows } from "./rows.js";
+import { describe, headline, NOTES } from "./words.js";
+
+/** Least time between two drawings, in milliseconds. */
+const PAUSE = 150;
+/** While something counts down or lingers, the panel draws itself again after this long. */
+const TICK = 1_000;
+const MOST_FINISHED = 500;
+
+export class Panel {
+  #drawnAt = 0;
+  #timer = 0;
+
+  /** @param actions {read(), act(item, isDrop), pause(), resume(), retryFailed(), cancelAll(), close()} */
+  constructor(root, actions) {
+    this.root = root;
+    this.actions = actions;
+    this.part = (name) => root.querySelector(`[data-part="${name}"]`);
+    this.rows = new Rows(this.part("rows"), this.part("row"), {
+      onAct: actions.act,
+      onLost: () => this.part("head").focus(),
+    });
+    this.announcer = new Announcer(this.part("live"));
+    const on = (name, act) => this.part(name).addEventListener("click", act);
+    on("pause", () => (actions.read().summary.isPaused ? actions.resume() : actions.pause()));
+    on("continue", actions.resume);
+    on("retry", actions.retryFailed);
+    on("cancel", actions.cancelAll);
+    on("close", () => this.#close());
+    on("fold", () => this.fold(true));
+    on("pill", () => this.fold(false));
+    this.part("finished").addEventListener("toggle", () => this.draw());
+    this.part("panel").addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.fold(true);
+    });
+  }
+
+  open() {
+    this.part("panel").hidden = false;
+    this.part("pill").hidden = true;
+    this.draw();
+  }
+
+  fold(isFolded) {
+    this.part("panel").hidden = isFolded;
+    this.part("pill").hidden = !isFolded;
+    this.part(isFolded ? "pill" : "head").focus();
+    this.draw();
+  }
+
+  /** Draw soon; many calls make one drawing. */
+  invalidate() {
+    if (this.#timer) return;
+    this.#timer = setTimeout(() => this.draw(), Math.max(0, PAUSE - (performance.now() - this.#drawnAt)));
+  }
+
+  draw() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    const now = performance.now();
+    this.#drawnAt = now;
+    const state = this.actions.read();
+    this.#drawHead(state);
+    this.#drawPill(state.summary);
+    this.#drawLists(state, now);
+    this.announcer.update(state.summary, now);
+    if (
+      state.summary.left > 0 ||
+      this.part("rows").querySelector('[data-state="done"],[data-state="duplicate"]')
+    ) {
+      this.#timer = setTimeout(() => this.draw(), TICK);
+    }
+  }
+
+  #drawHead({ summary, estimate, halted }) {
+    const isBusy = summary.left > 0;
+    write(this.part("head"), summary.total > 0 ? headline(summary, estimate) : "Add photos");
+    const bar = this.part("all");
+    bar.hidden = !isBusy;
+    bar.value = estimate.fraction;
+    this.part("pause").hidden = !isBusy || halted !== "";
+    write(this.part("pause"), summary.isPaused ? "Resume" : "Pause");
+    this.part("close").hidden = isBusy;
+    this.part("fold").hidden = !isBusy;
+    this.part("cancel").hidden = !isBusy;
+    this.part("retry").hidden = this.actions.read().retryable < 2;
+    this.part("halt").hidden = halted === "";
+    write(this.part("halted"), halted);
+  }
+
+  #drawPill(summary) {
+    write(
+      this.part("left"),
+      summary.left > 0 ? `${summary.left} left` : `${summary.done + summary.duplicate} safe`,
+    );
+    write(this.part("need"), summary.failed > 0 ? `${summary.failed} need you` : "");
+  }
+
+  #drawLists({ items, summary }, now) {
+    const hidden = this.rows.update(items, now);
+    write(this.part("more"), hidden > 0 ? `${hidden} more wait` : "");
+    const safe = summary.done + summary.duplicate;
+    const finished = this.part("finished");
+    finished.hidden = safe === 0;
+    write(this.part("safe"), `${safe} safe`);
+    const list = this.part("finished-list");
+    const isStale = finished.open && list.childElementCount !== Math.min(safe, MOST_FINISHED);
+    if (isStale) list.replaceChildren(...items.filter(isSafe).slice(-MOST_FINISHED).map(finishedLine));
+    if (!finished.open) list.replaceChildren();
+  }
+
+  #close() {
+    this.actions.close();
+    this.part("panel").hidden = true;
+    document.querySelector("[data-upload-choose]")?.focus();
+  }
+}
+
+function finishedLine(item) {
+  const line = document.createElement("li");
+  const name = document.createElement("span");
+  name.textContent = item.name;
+  const words = document.createElement("span");
+  words.textContent = [describe(item, 0), NOTES[item.reason]].filter(Boolean).join(" \u00b7 ");
+  line.append(name, words);
+  return line;
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

@@ -1,0 +1,111 @@
+// What the uploader says, and how it says sizes and times. Pure. Errors that the server explains come in its words.
+
+/** Sentences for what the server did not explain. */
+export const SENTENCES = {
+  empty: "This file is empty.",
+  unreadable: "This file isn't a photo we can read.",
+  video: "Only photos for now. This is a video.",
+  "too-large": "Too large for this site.",
+  unopened: "This file could not be opened. It may have been moved, or is still in the cloud.",
+  network: "Connection lost.",
+  stalled: "The connection stands still.",
+  server: "The site has a problem.",
+  refused: "The site did not take this file.",
+  "signed-out":
+    "You are no longer signed in. Sign in again in another tab, reload this page and add the rest again.",
+  409: "This photo is already on its way.",
+  429: "The site is busy.",
+};
+
+/** Why a file went as it is, where the person may wonder. */
+export const NOTES = {
+  animated: "Sent as it is: it moves.",
+  transparent: "Sent as it is: it has see-through parts.",
+  grew: "Sent as it is: it is already light.",
+  undecodable: "Sent as it is: this browser cannot read it.",
+  cut: "Sent as it is: the file may be damaged.",
+  hidden: "Sent as it is: this browser hides its canvas.",
+  blank: "Sent as it is: this browser drew it empty.",
+  slow: "Sent as it is: reading it took too long.",
+  large: "Sent as it is: too many pixels for this browser.",
+};
+
+export function tooLarge(limit) {
+  return limit ? `Too large: the limit is ${formatBytes(limit, 1024)}.` : SENTENCES["too-large"];
+}
+
+/** "212 MB", with a space that does not break; three figures at most. `base` 1024 for limits that were set in MiB. */
+export function formatBytes(bytes, base = 1000) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = Math.max(0, bytes);
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= base;
+    unit += 1;
+  }
+  const digits = unit > 1 && value < 9.95 ? 1 : 0;
+  return `${value.toFixed(digits).replace(/\.0$/, "")}\u00a0${units[unit]}`;
+}
+
+/** "a few seconds", "about 20 s", "about 3 min", "about 2 h"; "" when unknown. */
+export function formatDuration(seconds) {
+  if (!Number.isFinite(seconds)) return "";
+  if (seconds < 8) return "a few seconds";
+  if (seconds <= 40) return `about ${Math.ceil(seconds / 10) * 10}\u00a0s`;
+  if (seconds < 55 * 60) return `about ${Math.max(1, Math.round(seconds / 60))}\u00a0min`;
+  return `about ${Math.max(1, Math.round(seconds / 3600))}\u00a0h`;
+}
+
+export function countPhotos(count) {
+  return count === 1 ? "1 photo" : `${count} photos`;
+}
+
+/** The line at the top of the panel, of a summary (queue.js) and an estimate (plan.js). */
+export function headline(summary, estimate) {
+  if (summary.left > 0) {
+    const total = countPhotos(summary.total - summary.cancelled);
+    const sizes =
+      estimate.toSend < estimate.chosen * 0.97
+        ? `${formatBytes(estimate.chosen)} \u2192 ${formatBytes(estimate.toSend)}`
+        : formatBytes(estimate.chosen);
+    return [total, sizes, summary.isPaused ? "paused" : formatDuration(estimate.seconds)]
+      .filter(Boolean)
+      .join(", ");
+  }
+  return outcome(summary);
+}
+
+/** "38 photos safe, 2 already here. 174 MB saved." */
+export function outcome(summary) {
+  const parts = [];
+  if (summary.done > 0) parts.push(`${countPhotos(summary.done)} safe`);
+  if (summary.duplicate > 0) parts.push(`${summary.duplicate} already here`);
+  if (summary.failed > 0) parts.push(`${summary.failed} not added`);
+  if (parts.length === 0) parts.push(summary.cancelled > 0 ? "Cancelled" : "Nothing to add");
+  const saved = summary.saved > 1_000_000 ? ` ${formatBytes(summary.saved)} saved.` : "";
+  return `${parts.join(", ")}.${saved}`;
+}
+
+/** A row's state in words. `now` in milliseconds, for the seconds until the next try. */
+export function describe(item, now) {
+  switch (item.state) {
+    case "waiting": {
+      if (!item.retryAt) return item.blob ? "Waiting to be sent" : "Waiting";
+      return `${item.sentence} Trying again in ${Math.max(1, Math.ceil((item.retryAt - now) / 1000))} s.`;
+    }
+    case "compressing":
+      return "Making it lighter";
+    case "sending":
+      return `Sending ${formatBytes(item.blob.size)}`;
+    case "checking":
+      return "Checking";
+    case "done":
+      return "Safe";
+    case "duplicate":
+      return "Already here, skipped.";
+    case "cancelled":
+      return "Cancelled";
+    default:
+      return item.sentence;
+  }
+}

@@ -1,0 +1,76 @@
+"""A real Chromium in front of the real site."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+
+from tests.live import PASSWORD, LiveSite
+
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1280, "height": 800}
+_names = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
+    """One site for all tests of this folder; each test has people of its own."""
+    live = LiveSite(tmp_path_factory.mktemp("site"))
+    live.set_up()
+    live.start()
+    yield live
+    live.stop()
+
+
+class Visitor:
+    """One browser window, and what it complained about."""
+
+    def __init__(self, site: LiveSite, context: BrowserContext) -> None:
+        self.site = site
+        self.page: Page = context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.site.address}{path}")
+
+    def sign_in(self, name: str) -> None:
+        self.open("/accounts/login/")
+        self.page.fill("input[name=login]", name)
+        self.page.fill("input[name=password]", PASSWORD)
+        self.page.locator("main button[type=submit]").first.click()
+        self.page.wait_for_url(f"{self.site.address}/")
+
+
+@pytest.fixture
+def visitor(site: LiveSite, browser: Browser) -> Iterator[Callable[..., Visitor]]:
+    """Open windows: ``visitor()`` is a desk, ``visitor(PHONE)`` a phone. Nothing may have complained by the end of
+    the test."""
+    opened: list[tuple[BrowserContext, Visitor]] = []
+
+    def open_window(viewport: dict[str, int] = DESK, **options: object) -> Visitor:
+        phone = viewport is PHONE
+        context = browser.new_context(viewport=viewport, has_touch=phone, is_mobile=phone, **options)  # type: ignore[arg-type]
+        opened.append((context, Visitor(site, context)))
+        return opened[-1][1]
+
+    yield open_window
+    for context, window in opened:
+        context.close()
+        assert window.complaints == []
+
+
+@pytest.fixture
+def person(site: LiveSite) -> str:
+    """The name of an account that only this test uses."""
+    name = f"alice{next(_names)}"
+    site.add_person(name)
+    return name

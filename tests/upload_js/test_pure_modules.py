@@ -1,0 +1,274 @@
+"""The uploader's pure functions, each called in Chromium with plain values."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests import photos
+
+pytestmark = pytest.mark.browser
+Call = Callable[..., Any]
+
+KINDS = {
+    "photo/apple-iphone-5.jpg": "jpeg",
+    "photo/iphone-13-pro-8568.jpg": "jpeg",
+    "photo/iphone-7-sea.heic": "heic",
+    "photo/wp-botany-flowers.webp": "webp",
+    "animation/anim.avif": "avif",
+    "animation/anim.gif": "gif",
+    "animation/anim.png": "png",
+    "orientation/orient-6.avif": "avif",
+    "corrupt/empty.jpg": "",
+    "corrupt/one-byte.jpg": "",
+    "corrupt/random.png": "",
+}
+
+
+def test_sniff_goes_by_bytes(call: Call) -> None:
+    assert {name: call("formats.js", "sniff", photos.path(name).read_bytes()[:4096]) for name in KINDS} == KINDS
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "animated"),
+    [
+        ("animation/anim.gif", "gif", True),
+        ("animation/anim.png", "png", True),
+        ("animation/anim.webp", "webp", True),
+        ("animation/anim.avif", "avif", True),
+        ("orientation/orient-1.png", "png", False),
+        ("orientation/orient-1.webp", "webp", False),
+        ("orientation/orient-1.avif", "avif", False),
+    ],
+)
+def test_is_animated(call: Call, name: str, kind: str, animated: bool) -> None:
+    assert call("formats.js", "isAnimated", kind, photos.path(name).read_bytes()) is animated
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "complete"),
+    [
+        ("photo/nikon-d3100-o8.jpg", "jpeg", True),
+        ("photo/dji-fc300s-0025.jpg", "jpeg", True),
+        ("truncated/no-eoi.jpg", "jpeg", False),
+        ("truncated/trunc-jpg-95pc.jpg", "jpeg", False),
+        ("truncated/trunc-progressive-50pc.jpg", "jpeg", False),
+        ("truncated/trunc-png-95pc.png", "png", False),
+        ("orientation/orient-1.png", "png", True),
+        ("photo/wp-botany-flowers.webp", "webp", True),
+    ],
+)
+def test_is_complete(call: Call, name: str, kind: str, complete: bool) -> None:
+    assert call("formats.js", "isComplete", kind, photos.path(name).read_bytes()) is complete
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("photo/apple-iphone-5.jpg", "jpeg"),
+        ("photo/sunset-by-the-pier.jpg", "jpeg"),
+        ("photo/wp-botany-flowers.webp", "webp"),
+        ("orientation/orient-1.webp", "webp"),
+        ("orientation/orient-1.png", "png"),
+    ],
+)
+def test_measure_reads_the_header(call: Call, name: str, kind: str) -> None:
+    record = next(each for each in photos.records() if each["name"] == name)
+    found = call("formats.js", "measure", kind, photos.path(name).read_bytes()[: 256 * 1024])
+    assert found == {"width": record["width"], "height": record["height"]}
+
+
+def test_measure_of_a_cut_header_is_unknown(call: Call) -> None:
+    assert call("formats.js", "measure", "png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0") == {"width": 0, "height": 0}
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("photo/apple-iphone-5.jpg", {"takenAt": "2012-09-29T16:11:25Z", "camera": "Apple iPhone 5", "orientation": 3}),
+        (
+            "photo/iphone-13-pro-8568.jpg",
+            {"takenAt": "2021-09-27T07:13:47-06:00", "camera": "Apple iPhone 13 Pro", "orientation": 6},
+        ),
+        (
+            "photo/nikon-d3100-o8.jpg",
+            {"takenAt": "2020-07-15T08:36:27Z", "camera": "NIKON D3100", "orientation": 8},
+        ),
+        (
+            "photo/casio-ex-z3.jpg",
+            {"takenAt": "2003-10-25T15:29:18Z", "camera": "CASIO COMPUTER EX-Z3", "orientation": 1},
+        ),
+        ("photo/ashim-dsilva.jpg", {"takenAt": "", "camera": "", "orientation": 1}),
+    ],
+)
+def test_exif_of_real_photos(call: Call, name: str, facts: dict[str, Any]) -> None:
+    assert call("exif.js", "readExif", "jpeg", photos.path(name).read_bytes()[: 256 * 1024]) == facts
+
+
+def test_exif_of_a_heic_is_found(call: Call) -> None:
+    facts = call("exif.js", "readExif", "heic", photos.path("photo/iphone-xr-3578.heic").read_bytes()[: 256 * 1024])
+    assert facts["camera"] == "Apple iPhone XR"
+
+
+@pytest.mark.parametrize("name", [record["name"] for record in photos.records() if "exif" in record["category"]])
+def test_exif_never_throws(call: Call, name: str) -> None:
+    facts = call("exif.js", "readExif", "jpeg", photos.path(name).read_bytes()[: 256 * 1024])
+    assert 1 <= facts["orientation"] <= 8
+
+
+def test_exif_with_lying_offsets_is_left_out(call: Call) -> None:
+    entry = struct.pack(">HHII", 0x0110, 2, 4_000_000_000, 4_000_000_000)
+    tiff = b"MM\0*" + struct.pack(">IH", 8, 1) + entry
+    app1 = b"Exif\0\0" + tiff
+    body = b"\xff\xd8\xff\xe1" + struct.pack(">H", len(app1) + 2) + app1 + b"\xff\xda\0\2"
+    assert call("exif.js", "readExif", "jpeg", body) == {"takenAt": "", "camera": "", "orientation": 1}
+
+
+@pytest.mark.parametrize(
+    ("time", "offset", "expected"),
+    [
+        ("2024:05:31 23:59:59", "+02:00", "2024-05-31T23:59:59+02:00"),
+        ("2024:05:31 23:59:59", "", "2024-05-31T23:59:59Z"),
+        ("2024:05:31 23:59:59", "+99:00", "2024-05-31T23:59:59Z"),
+        ("2024:05:31 23:59", "-0330", "2024-05-31T23:59:00-03:30"),
+        ("2024:02:30 10:00:00", "", ""),
+        ("0000:00:00 00:00:00", "", ""),
+        ("    :  :     :  :  ", "", ""),
+        ("1700:01:01 00:00:00", "", ""),
+    ],
+)
+def test_exif_time_becomes_rfc_3339(call: Call, time: str, offset: str, expected: str) -> None:
+    assert call("exif.js", "toRfc3339", time, offset) == expected
+
+
+def test_cameras_are_named_as_the_server_does(call: Call) -> None:
+    from galleries.decoding.exif import name_camera
+
+    pairs = [
+        ("Canon", "Canon EOS 5D"),
+        ("NIKON CORPORATION", "NIKON D90"),
+        ("SONY", "ILCE-7M3"),
+        ("", "X"),
+        ("Acme Co., Ltd.", ""),
+    ]
+    assert [call("exif.js", "nameCamera", *pair) for pair in pairs] == [name_camera(*pair) for pair in pairs]
+
+
+def test_fit_never_enlarges(call: Call) -> None:
+    assert call("fit.js", "fit", 4000, 3000, 2048) == {"width": 2048, "height": 1536}
+    assert call("fit.js", "fit", 3000, 4000, 2048) == {"width": 1536, "height": 2048}
+    assert call("fit.js", "fit", 800, 600, 2048) == {"width": 800, "height": 600}
+    assert call("fit.js", "fit", 20000, 3, 2048) == {"width": 2048, "height": 1}
+
+
+def test_canvas_limit_of_ios(call: Call) -> None:
+    assert call("fit.js", "fitsCanvas", {"width": 4096, "height": 4096}, 16_777_216) is True
+    assert call("fit.js", "fitsCanvas", {"width": 4097, "height": 4096}, 16_777_216) is False
+    assert call("fit.js", "fitsCanvas", {"width": 20_000, "height": 100}, 80_000_000) is False
+
+
+def test_pixels_that_were_never_drawn_show(call: Call) -> None:
+    assert call("probe.js", "judgePixels", [0, 0, 0, 0] * 4) == {"clear": True, "plain": True}
+    assert call("probe.js", "judgePixels", [9, 9, 9, 255, 9, 9, 8, 255]) == {"clear": False, "plain": False}
+    assert call("probe.js", "isSuspiciouslyPlain", True, 3_000_000, 12_000_000) is True
+    assert call("probe.js", "isSuspiciouslyPlain", True, 60_000, 12_000_000) is False
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ({"status": 201, "body": '{"image": {"id": "ab"}}'}, {"kind": "stored", "imageId": "ab", "duplicate": False}),
+        (
+            {"status": 200, "body": '{"duplicate": true, "image": {"id": "a-b"}}'},
+            {"kind": "stored", "imageId": "ab", "duplicate": True},
+        ),
+        ({"status": 200, "body": "<!doctype html>"}, {"kind": "signed-out"}),
+        ({"status": 200, "body": "{}", "isRedirected": True}, {"kind": "signed-out"}),
+        ({"status": 403, "body": "<h1>CSRF"}, {"kind": "signed-out"}),
+        (
+            {"status": 403, "body": '{"code": "quota_exceeded", "detail": "Full."}'},
+            {"kind": "refused", "code": "quota_exceeded", "sentence": "Full.", "isFinal": False},
+        ),
+        (
+            {"status": 415, "body": '{"code": "unsupported_format", "detail": "No."}'},
+            {"kind": "refused", "sentence": "No.", "isFinal": True},
+        ),
+        ({"status": 413, "body": "nginx"}, {"kind": "refused", "sentence": "Too large for this site."}),
+        ({"status": 0}, {"kind": "retry", "cause": "network", "wait": None}),
+        ({"status": 500, "body": "oh"}, {"kind": "retry", "cause": "server", "wait": None}),
+        ({"status": 507, "body": '{"detail": "Full."}'}, {"kind": "refused", "sentence": "Full."}),
+        ({"status": 429, "retryAfter": "7", "body": "{}"}, {"kind": "retry", "cause": "busy", "wait": 7}),
+        ({"status": 503, "retryAfter": "3", "body": "{}"}, {"kind": "retry", "cause": "busy", "wait": 3}),
+        ({"status": 409, "body": "{}"}, {"kind": "retry", "cause": "busy"}),
+    ],
+)
+def test_answers_are_judged(call: Call, answer: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert expected.items() <= call("answers.js", "judge", answer).items()
+
+
+def test_retry_after_may_be_a_date(call: Call) -> None:
+    assert call("answers.js", "parseRetryAfter", "Wed, 21 Oct 2026 07:28:10 GMT", 1_792_567_680_000) == 10
+    assert call("answers.js", "parseRetryAfter", "soon", 0) is None
+
+
+def test_backoff(call: Call) -> None:
+    def delays(cause: str, count: int, **more: Any) -> list[float | None]:
+        arguments = [{"cause": cause, "tries": tries, "random": 0.5, **more} for tries in range(1, count + 1)]
+        return [call("backoff.js", "nextDelay", each) for each in arguments]
+
+    assert delays("server", 4) == [2, 5, 10, None]
+    assert delays("network", 5) == [2, 5, 10, 20, 20]
+    assert delays("network", 16)[-1] is None
+    assert call("backoff.js", "nextDelay", {"cause": "server", "tries": 1, "random": 0}) == 1.6
+    assert call("backoff.js", "nextDelay", {"cause": "busy", "tries": 1, "random": 0, "wait": 30}) > 30
+    assert call("backoff.js", "nextDelay", {"cause": "busy", "tries": 1, "random": 0, "wait": 3600}) is None
+
+
+def test_width_gives_way_and_comes_back(call: Call) -> None:
+    assert call("backoff.js", "nextWidth", 3, False, 0, 3) == 2
+    assert call("backoff.js", "nextWidth", 1, False, 0, 3) == 1
+    assert call("backoff.js", "nextWidth", 2, True, 2, 3) == 2
+    assert call("backoff.js", "nextWidth", 2, True, 3, 3) == 3
+    assert call("backoff.js", "nextWidth", 3, True, 6, 3) == 3
+
+
+def test_sizes_and_times_in_words(call: Call) -> None:
+    def say(function: str, *values: float | None) -> list[str]:
+        return [str(call("words.js", function, each)).replace("\u00a0", " ") for each in values]
+
+    sizes = ["0 B", "999 B", "2 kB", "212 MB", "3.2 MB", "1 MB"]
+    assert say("formatBytes", 0, 999, 1500, 212_000_000, 3_240_000, 999_600) == sizes
+    assert say("tooLarge", 64 * 1024 * 1024) == ["Too large: the limit is 64 MB."]
+    times = ["a few seconds", "about 20 s", "about 1 min", "about 3 min", "about 3 h", ""]
+    assert say("formatDuration", 3, 12, 45, 200, 9000, None) == times
+
+
+def test_estimate_corrects_itself(call: Call) -> None:
+    waiting = {"size": 5_000_000, "state": "waiting", "sent": 0, "secondsToPrepare": 0}
+    first = call("plan.js", "estimate", [waiting] * 4, {"quality": "full", "speed": 1_000_000, "workers": 2})
+    assert first["toSend"] == pytest.approx(8_400_000)
+    assert first["seconds"] == pytest.approx(8.4)
+    done = {"size": 5_000_000, "blobSize": 1_000_000, "state": "done", "sent": 1_000_000, "secondsToPrepare": 1}
+    later = call("plan.js", "estimate", [done, *[waiting] * 3], {"quality": "full", "speed": 1_000_000, "workers": 2})
+    assert later["toSend"] == pytest.approx(4_000_000)
+    assert later["fraction"] == pytest.approx(0.25)
+    small = call("plan.js", "estimate", [waiting] * 2, {"quality": "small", "speed": 1_000_000, "workers": 2})
+    assert small["toSend"] == 900_000
+
+
+def test_rows_show_problems_first_and_few_that_wait(call: Call) -> None:
+    def item(identifier: int, state: str) -> dict[str, Any]:
+        return {"id": identifier, "state": state, "retryAt": 0, "doneAt": 0}
+
+    items = [item(1, "done"), item(2, "sending"), item(3, "failed"), *[item(each, "waiting") for each in range(4, 104)]]
+    chosen = call("rows.js", "choose", items, 60_000)
+    assert [each["id"] for each in chosen["shown"]] == [3, 2, 4, 5, 6, 7, 8, 9]
+    assert chosen["hidden"] == 94
+
+
+def test_clutter_of_folders(call: Call) -> None:
+    names = [".DS_Store", "._a.jpg", "Thumbs.db", "desktop.ini", "__MACOSX", "a.jpg"]
+    assert [call("walk.js", "isClutter", name) for name in names] == [True] * 5 + [False]

@@ -1,0 +1,493 @@
+"""The whole uploader in Chromium, with real photos, against a site that fails on purpose."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image as Pillow
+from PIL import ImageOps
+from playwright.sync_api import Browser, FilePayload, Page, expect
+
+from tests import photos
+from tests.pictures import jpeg
+from tests.upload_js.fake_site import FakeSite, Received
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+INPUT = "input[type=file]"
+HEAD = '[data-part="head"]'
+TURNED = photos.path("photo/samsung-sm-j327t1.jpg")  # EXIF orientation 6, upright 1932 x 2576
+
+
+def choose(page: Page, *files: Path | FilePayload) -> None:
+    """Pick files as the picker does: paths, or payloads of `made`, mixed."""
+    payloads = [
+        made(file.name, file.read_bytes(), "application/octet-stream") if isinstance(file, Path) else file
+        for file in files
+    ]
+    page.set_input_files(INPUT, payloads)
+
+
+def made(name: str, body: bytes, kind: str = "image/jpeg") -> FilePayload:
+    return {"name": name, "mimeType": kind, "buffer": body}
+
+
+def small(count: int, first: int = 0) -> list[FilePayload]:
+    """Tiny photos, all different."""
+    return [made(f"photo-{each:03}.jpg", jpeg(each)) for each in range(first, first + count)]
+
+
+def wait_for_end(page: Page, words: str) -> None:
+    expect(page.locator(HEAD)).to_contain_text(words, timeout=60_000)
+
+
+def row(page: Page, name: str) -> Any:
+    return page.locator(".upload-row", has_text=name)
+
+
+def picture(request: Received) -> Pillow.Image:
+    image = Pillow.open(io.BytesIO(request.body))
+    image.load()
+    return image
+
+
+def slow_line(page: Page, bytes_per_second: int) -> None:
+    """Uploads leave the browser no faster than this; a slow server would only fill the system's buffers."""
+    conditions = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", conditions)
+
+
+# --- the good way ----------------------------------------------------------------------------------------------------
+
+
+def test_photos_arrive_lighter_with_their_facts(gallery_page: Page, site: FakeSite) -> None:
+    names = ["apple-iphone-5.jpg", "nikon-d3100-o8.jpg", "iphone-13-pro-8568.jpg"]
+    choose(gallery_page, *[photos.path(f"photo/{name}") for name in names])
+    wait_for_end(gallery_page, "3 photos safe")
+    sent = {request.filename: request for request in site.received}
+    assert sorted(sent) == sorted(names)
+    for name in names:
+        assert len(sent[name].body) < photos.path(f"photo/{name}").stat().st_size
+        assert picture(sent[name]).format == "JPEG"
+        assert len(picture(sent[name]).getexif()) == 0
+        assert len(sent[name].fields["source_sha256"]) == 64
+    assert picture(sent["nikon-d3100-o8.jpg"]).size == (3072, 4608)  # upright
+    assert sent["iphone-13-pro-8568.jpg"].fields["taken_at"] == "2021-09-27T07:13:47-06:00"
+    assert sent["apple-iphone-5.jpg"].fields["camera"] == "Apple iPhone 5"
+    assert len({request.key for request in site.received}) == 3
+    assert {request.token for request in site.received} == {site.token}
+
+
+def test_the_page_is_told_and_the_grid_fetched(gallery_page: Page, site: FakeSite) -> None:
+    gallery_page.evaluate(
+        "() => { window.told = []; document.addEventListener('upload:stored', (e) => window.told.push(e.detail)); }"
+    )
+    choose(gallery_page, *small(5))
+    wait_for_end(gallery_page, "5 photos safe")
+    expect(gallery_page.locator("#grid .tile")).to_have_count(5)
+    told = gallery_page.evaluate("() => window.told")
+    assert sorted(each for event in told for each in event["ids"]) == sorted(site.stored)
+    assert {event["galleryId"] for event in told} == {"0190a0b0c0d07000800000000000abcd"}
+
+
+def test_link_to_the_plain_form_opens_the_picker(gallery_page: Page) -> None:
+    gallery_page.evaluate("() => { grid.innerHTML = '<a href=#upload data-upload-choose>More</a>'; }")
+    with gallery_page.expect_file_chooser() as chooser:
+        gallery_page.get_by_role("link", name="More").click()
+    assert chooser.value.is_multiple()
+    assert "#" not in gallery_page.url
+
+
+def test_three_at_a_time_and_a_hundred_lines_are_not_drawn(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("*", *[("slow", 0.05)] * 100)
+    choose(gallery_page, *small(100))
+    expect(gallery_page.locator('[data-part="more"]')).to_contain_text("more wait")
+    assert gallery_page.locator(".upload-row").count() < 30
+    wait_for_end(gallery_page, "100 photos safe")
+    assert len(site.stored) == 100
+    assert site.most_at_once == 3
+    expect(gallery_page.locator('[data-part="live"]')).to_have_text("100 photos safe.")
+
+
+def test_small_has_2048_pixels_and_is_remembered(gallery_page: Page, site: FakeSite) -> None:
+    gallery_page.get_by_role("button", name="Quality").click()
+    gallery_page.get_by_role("radio", name="Small").check()
+    gallery_page.reload()
+    gallery_page.wait_for_selector('[data-uploader="ready"]', state="attached")
+    choose(gallery_page, photos.path("photo/nikon-d3100-o8.jpg"))
+    wait_for_end(gallery_page, "1 photo safe")
+    assert picture(site.received[0]).size in {(1365, 2048), (1366, 2048)}  # browsers round in their own way
+    assert "Small" in gallery_page.locator("[data-upload-quality]").first.inner_text()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_original_is_sent_byte_for_byte(gallery_page: Page, site: FakeSite, keep: bool) -> None:
+    path = photos.path("photo/samsung-sm-j327t1.jpg")
+    gallery_page.get_by_role("button", name="Quality").click()
+    gallery_page.get_by_role("radio", name="Original").check()
+    gallery_page.get_by_role("checkbox", name="Keep location").set_checked(keep)
+    choose(gallery_page, path)
+    wait_for_end(gallery_page, "1 photo safe")
+    assert site.received[0].body == path.read_bytes()
+    assert site.received[0].fields["metadata"] == ("keep" if keep else "strip")
+
+
+def test_turned_photo_comes_out_upright(gallery_page: Page, site: FakeSite) -> None:
+    choose(gallery_page, TURNED)
+    wait_for_end(gallery_page, "1 photo safe")
+    sent = picture(site.received[0])
+    right = ImageOps.exif_transpose(Pillow.open(TURNED))
+    assert sent.size == right.size == (1932, 2576)
+    pairs = zip(sent.resize((6, 8)).tobytes(), right.resize((6, 8)).tobytes(), strict=True)
+    assert max(abs(one - other) for one, other in pairs) < 6
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "animation/anim.gif",
+        "animation/anim.webp",
+        "animation/anim.png",
+        "photo/iphone-xr-3578.heic",
+        "truncated/trunc-jpg-50pc.jpg",
+        "photo/wp-northern-buttercups-flowers.webp",
+        "orientation/orient-1.png",
+    ],
+)
+def test_what_a_canvas_would_spoil_goes_as_it_is(gallery_page: Page, site: FakeSite, name: str) -> None:
+    choose(gallery_page, photos.path(name))
+    wait_for_end(gallery_page, "1 photo safe")
+    assert site.received[0].body == photos.path(name).read_bytes()
+
+
+def test_transparent_picture_keeps_its_transparency(gallery_page: Page, site: FakeSite) -> None:
+    target = io.BytesIO()
+    noise = Pillow.effect_noise((400, 300), 90).convert("RGBA")
+    noise.putpixel((7, 7), (0, 0, 0, 0))
+    noise.paste((0, 0, 0, 0), (50, 50, 150, 150))
+    noise.save(target, "PNG")
+    choose(gallery_page, made("logo.png", target.getvalue(), "image/png"))
+    wait_for_end(gallery_page, "1 photo safe")
+    assert site.received[0].body == target.getvalue()
+
+
+# --- bad files -------------------------------------------------------------------------------------------------------
+
+
+def test_bad_files_have_a_sentence_and_never_stop_the_others(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("broken.jpg", 422)
+    bad = [
+        made("empty.jpg", b""),
+        made("paper.jpg", b"%PDF-1.7 nothing to see"),
+        made("film.mp4", b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "video/mp4"),
+        made("broken.jpg", photos.path("truncated/trunc-jpg-50pc.jpg").read_bytes()),
+    ]
+    choose(gallery_page, *bad, *small(8))
+    wait_for_end(gallery_page, "8 photos safe, 4 not added")
+    expect(row(gallery_page, "empty.jpg")).to_contain_text("This file is empty.")
+    expect(row(gallery_page, "paper.jpg")).to_contain_text("isn't a photo we can read")
+    expect(row(gallery_page, "film.mp4")).to_contain_text("This is a video.")
+    expect(row(gallery_page, "broken.jpg")).to_contain_text("Refused with 422.")
+    assert not site.attempts("empty.jpg")
+    assert not site.attempts("paper.jpg")
+    assert len(site.attempts("broken.jpg")) == 1
+    expect(row(gallery_page, "broken.jpg").get_by_role("button", name="Try again")).to_be_hidden()
+    row(gallery_page, "paper.jpg").get_by_role("button", name="Remove from the list").click()
+    expect(row(gallery_page, "paper.jpg")).to_have_count(0)
+    expect(gallery_page.locator(HEAD)).to_be_focused()
+
+
+def test_names_that_try_to_be_markup(gallery_page: Page, site: FakeSite) -> None:
+    name = '<img src=x onerror=alert(1)>"\u202egpj.jpg'
+    choose(gallery_page, made(name, b""))
+    expect(gallery_page.locator(".upload-name")).to_have_text(name)
+
+
+# --- a bad line and a bad server ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hurried(page: Page, gallery_page: Page) -> Callable[[], None]:
+    """Let the page's clock jump over the pauses between tries."""
+    page.clock.install()
+    gallery_page.reload()
+    gallery_page.wait_for_selector('[data-uploader="ready"]', state="attached")
+
+    def jump() -> None:
+        expect(gallery_page.locator(".upload-state", has_text="Trying again in").first).to_be_visible()
+        gallery_page.clock.fast_forward(13_000)
+
+    return jump
+
+
+def test_three_errors_of_the_server_are_waited_for(
+    gallery_page: Page, site: FakeSite, hurried: Callable[[], None]
+) -> None:
+    site.plan("photo-000.jpg", 500, 502, 500)
+    choose(gallery_page, *small(1))
+    for _ in range(3):
+        hurried()
+    wait_for_end(gallery_page, "1 photo safe")
+    assert [request.status for request in site.attempts("photo-000.jpg")] == [500, 502, 500, 201]
+    assert len({request.key for request in site.received}) == 1
+
+
+def test_a_server_that_stays_broken_is_the_persons_turn(
+    gallery_page: Page, site: FakeSite, hurried: Callable[[], None]
+) -> None:
+    site.plan("photo-000.jpg", *[500] * 4)
+    site.plan("photo-001.jpg", *[500] * 4)
+    choose(gallery_page, *small(3))
+    for _ in range(3):
+        hurried()
+    wait_for_end(gallery_page, "1 photo safe, 2 not added")
+    gallery_page.get_by_role("button", name="Try all again").click()
+    wait_for_end(gallery_page, "3 photos safe")
+    assert len(site.attempts("photo-000.jpg")) == 5
+
+
+def test_retry_after_is_obeyed_by_all(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("photo-000.jpg", (429, {"Retry-After": "3"}))
+    choose(gallery_page, *small(1))
+    expect(row(gallery_page, "photo-000.jpg")).to_contain_text("Refused with 429. Trying again in")
+    choose(gallery_page, *small(3, first=1))
+    wait_for_end(gallery_page, "4 photos safe")
+    first, *others = site.received
+    assert min(other.at for other in others) - first.at >= 3
+
+
+def test_connection_cut_in_the_middle_is_tried_again(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("apple-iphone-5.jpg", "close", "close")  # one may meet a spare connection: Chromium tries again by itself
+    choose(gallery_page, photos.path("photo/apple-iphone-5.jpg"))
+    expect(row(gallery_page, "apple-iphone-5.jpg")).to_contain_text("Connection lost. Trying again in", timeout=20_000)
+    wait_for_end(gallery_page, "1 photo safe")
+    assert len(site.stored) == 1
+
+
+def test_lost_answer_is_no_duplicate_for_the_person(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("photo-000.jpg", "silent", "silent")
+    choose(gallery_page, *small(1))
+    wait_for_end(gallery_page, "1 photo safe")
+    assert len(site.stored) == 1
+    assert len(site.attempts("photo-000.jpg")) == 3
+
+
+def test_same_folder_twice_is_already_here(gallery_page: Page, site: FakeSite) -> None:
+    choose(gallery_page, *small(4))
+    wait_for_end(gallery_page, "4 photos safe")
+    choose(gallery_page, *small(5))
+    wait_for_end(gallery_page, "1 photo safe, 4 already here")
+    assert len(site.stored) == 5
+
+
+def test_too_large_is_not_sent_at_all(gallery_page: Page, site: FakeSite, tmp_path: Path) -> None:
+    big = tmp_path / "big.gif"
+    with big.open("wb") as file:
+        file.write(b"GIF89a")
+        file.truncate(65 * 1024 * 1024)
+    gallery_page.set_input_files(INPUT, big)
+    expect(row(gallery_page, "big.gif")).to_contain_text("Too large: the limit is 64 MB.")
+    assert not site.received
+
+
+def test_signed_out_stops_all_and_goes_on_after_signing_in(gallery_page: Page, site: FakeSite) -> None:
+    site.token = "another"
+    site.signed_out = True
+    choose(gallery_page, *small(6))
+    expect(gallery_page.locator('[data-part="halted"]')).to_contain_text("You are no longer signed in.")
+    assert not site.stored
+    site.signed_out = False
+    gallery_page.get_by_role("button", name="Continue").click()
+    wait_for_end(gallery_page, "6 photos safe")
+
+
+# --- a person who changes their mind ---------------------------------------------------------------------------------
+
+
+def test_cancel_one_and_all(gallery_page: Page, site: FakeSite) -> None:
+    slow_line(gallery_page, 60_000)
+    names = ["apple-iphone-5.jpg", "casio-ex-z3.jpg", "oppo-r7-plus.jpg", "photo-by-spacex.jpg"]
+    choose(gallery_page, *[photos.path(f"photo/{name}") for name in names])
+    expect(row(gallery_page, "apple-iphone-5.jpg")).to_contain_text("Sending", timeout=20_000)
+    gallery_page.get_by_role("button", name="Cancel apple-iphone-5.jpg").click()
+    expect(row(gallery_page, "apple-iphone-5.jpg")).to_have_count(0)
+    gallery_page.get_by_role("button", name="Cancel all").click()
+    wait_for_end(gallery_page, "Cancelled.")
+    assert not site.stored
+
+
+def test_pause_and_resume(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("*", *[("slow", 0.1)] * 40)
+    choose(gallery_page, *small(40))
+    gallery_page.get_by_role("button", name="Pause").click()
+    wait_for_end(gallery_page, "paused")
+    gallery_page.wait_for_timeout(1_000)
+    paused_at = len(site.received)
+    gallery_page.wait_for_timeout(1_000)
+    assert len(site.received) == paused_at < 40
+    gallery_page.get_by_role("button", name="Resume").click()
+    wait_for_end(gallery_page, "40 photos safe")
+
+
+def test_panel_folds_to_a_pill_and_focus_is_never_lost(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("photo-000.jpg", 422)
+    site.plan("*", *[("slow", 0.5)] * 12)
+    choose(gallery_page, *small(12))
+    expect(row(gallery_page, "photo-000.jpg")).to_contain_text("Refused with 422.")
+    gallery_page.get_by_role("button", name="Fold the panel").click()
+    pill = gallery_page.get_by_role("button", name="Show the uploads")
+    expect(pill).to_be_focused()
+    expect(pill).to_contain_text(re.compile(r"\d+ left\s+1 need you"))
+    gallery_page.keyboard.press("Enter")
+    expect(gallery_page.locator(HEAD)).to_be_focused()
+    gallery_page.keyboard.press("Escape")
+    expect(pill).to_be_focused()
+
+
+def test_axe_finds_nothing(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("photo-000.jpg", 422)
+    site.plan("*", *[("slow", 1)] * 12)
+    choose(gallery_page, *small(12))
+    expect(row(gallery_page, "photo-000.jpg")).to_contain_text("Refused with 422.")
+    gallery_page.locator(".upload-options summary").click()
+    result = Axe().run(gallery_page)
+    assert result.violations_count == 0, result.generate_report()
+
+
+# --- other ways in ---------------------------------------------------------------------------------------------------
+
+DROP = """([type, names]) => {
+  const transfer = new DataTransfer();
+  for (const [name, text] of names) {
+    transfer.items.add(new File([Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0))], name));
+  }
+  const event = type === "paste"
+    ? new ClipboardEvent(type, { clipboardData: transfer, bubbles: true, cancelable: true })
+    : new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true });
+  document.body.dispatchEvent(event);
+}"""
+
+
+def encoded(name: str, body: bytes) -> list[str]:
+    import base64
+
+    return [name, base64.b64encode(body).decode()]
+
+
+def test_drop_anywhere_with_a_veil_that_names_the_gallery(gallery_page: Page, site: FakeSite) -> None:
+    files = [encoded("one.jpg", jpeg(1)), encoded("two.jpg", jpeg(2))]
+    gallery_page.evaluate(DROP, ["dragenter", files])
+    veil = gallery_page.locator(".upload-veil")
+    expect(veil).to_contain_text("Drop to add to Summer & <sea>")
+    gallery_page.evaluate(DROP, ["drop", files])
+    expect(veil).to_be_hidden()
+    wait_for_end(gallery_page, "2 photos safe")
+
+
+def test_dragging_a_picture_of_the_page_is_no_upload(gallery_page: Page, site: FakeSite) -> None:
+    gallery_page.evaluate(DROP, ["dragstart", []])
+    gallery_page.evaluate(DROP, ["dragenter", [encoded("one.jpg", jpeg(1))]])
+    expect(gallery_page.locator(".upload-veil")).to_be_hidden()
+
+
+def test_paste(gallery_page: Page, site: FakeSite) -> None:
+    gallery_page.evaluate(DROP, ["paste", [encoded("image.png", jpeg(3))]])
+    wait_for_end(gallery_page, "1 photo safe")
+    assert re.fullmatch(r"Pasted \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d\.png", site.received[0].filename)
+
+
+def test_folders_are_walked_to_the_bottom(gallery_page: Page) -> None:
+    names = gallery_page.evaluate(
+        """async () => {
+          const file = (name) => ({ isFile: true, name, file: (ok) => ok(new File(["x"], name)) });
+          const folder = (name, children) => ({
+            isFile: false,
+            name,
+            createReader() {
+              const rest = [...children];
+              return { readEntries: (ok) => ok(rest.splice(0, 100)) };
+            },
+          });
+          const broken = { isFile: true, name: "gone.jpg", file: (ok, no) => no(new Error("gone")) };
+          const many = Array.from({ length: 250 }, (_, index) => file(`${index}.jpg`));
+          const tree = folder("Trip", [...many, file(".DS_Store"), broken, folder("Day 2", [file("deep.jpg")])]);
+          const items = [{ kind: "file", webkitGetAsEntry: () => tree }, { kind: "string" }];
+          const { collectFiles } = await import("/static/js/upload/walk.js");
+          return (await collectFiles({ items })).map((each) => each.name);
+        }"""
+    )
+    assert len(names) == 251
+    assert names[-1] == "deep.jpg"
+
+
+# --- other browsers --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["delete window.Worker", "delete window.OffscreenCanvas", "window.Worker = class { constructor() { throw 1 } }"],
+)
+def test_without_workers_the_page_does_the_work(
+    page: Page, site: FakeSite, complaints: list[str], missing: str
+) -> None:
+    page.add_init_script(missing)
+    page.goto(site.page)
+    path = photos.path("photo/casio-ex-z3.jpg")
+    choose(page, path, TURNED)
+    wait_for_end(page, "2 photos safe")
+    assert picture(site.attempts(TURNED.name)[0]).size == (1932, 2576)
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    ("trick", "words"),
+    [
+        ("CanvasRenderingContext2D.prototype.getImageData = () => ({data: new Uint8ClampedArray(1024)})", "hides"),
+        ("CanvasRenderingContext2D.prototype.drawImage = () => {}", "empty"),
+        ("window.createImageBitmap = () => Promise.reject(new Error())", "cannot read it"),
+    ],
+)
+def test_canvas_that_cannot_be_trusted_sends_the_original(page: Page, site: FakeSite, trick: str, words: str) -> None:
+    page.add_init_script(f"delete window.Worker; {trick}")
+    page.goto(site.page)
+    path = photos.path("photo/casio-ex-z3.jpg")
+    choose(page, path)
+    wait_for_end(page, "1 photo safe")
+    assert site.received[0].body == path.read_bytes()
+    page.locator(".upload-finished summary").click()
+    expect(page.locator(".upload-finished li")).to_contain_text(words)
+
+
+def test_decode_that_hangs_is_given_up(page: Page, site: FakeSite) -> None:
+    page.clock.install()
+    page.add_init_script("delete window.Worker; window.createImageBitmap = () => new Promise(() => {})")
+    page.goto(site.page)
+    path = photos.path("photo/casio-ex-z3.jpg")
+    choose(page, path)
+    expect(row(page, path.name)).to_contain_text("Making it lighter")
+    page.wait_for_timeout(500)
+    page.clock.fast_forward(31_000)
+    wait_for_end(page, "1 photo safe")
+    assert site.received[0].body == path.read_bytes()
+
+
+def test_without_javascript_it_is_a_plain_form(browser: Browser, site: FakeSite) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site.page)
+    form = page.locator(".uploader-form")
+    expect(form).to_be_visible()
+    assert form.get_attribute("enctype") == "multipart/form-data"
+    assert form.get_attribute("method") == "post"
+    assert (page.get_attribute(INPUT, "multiple"), page.get_attribute(INPUT, "accept")) == ("", "image/*")
+    expect(page.locator(".upload-panel")).to_be_hidden()
+    page.set_input_files(INPUT, [made("plain.jpg", jpeg(9))])
+    with page.expect_request(lambda request: request.method == "POST"):
+        form.get_by_role("button", name="Add photos").click()
+    context.close()
