@@ -1,0 +1,140 @@
+"""Operations on galleries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from ninja import Router
+from ninja.responses import Status
+
+from galleries.access import live_images
+from galleries.api.errors import invalid_form, refusals
+from galleries.api.schemas import (
+    DEFAULT_LIMIT,
+    Cursor,
+    GalleryChange,
+    GalleryChanged,
+    GalleryCreate,
+    GalleryOut,
+    GalleryPage,
+    Id,
+    Limit,
+)
+from galleries.api.shapes import gallery_json
+from galleries.api.tokens import TokenRequest, open_gallery
+from galleries.expiry import check_retention
+from galleries.forms import GalleryEditForm, GalleryForm
+from galleries.galleries import change_gallery, find_covers
+from galleries.galleries import create_gallery as make_gallery
+from galleries.models import Gallery
+from galleries.passes import Addresses
+from galleries.problems import Problem
+from galleries.removal import remove_gallery
+from galleries.zips import zip_response
+
+router = Router(tags=["galleries"])
+READ = ["GET", "HEAD"]
+BODY = ("malformed", "file_too_large", "invalid_request")  # what a JSON body can be
+
+
+@router.api_operation(READ, "", response=GalleryPage, openapi_extra=refusals("invalid_request"))
+def list_galleries(request: TokenRequest, cursor: Cursor = "", limit: Limit = DEFAULT_LIMIT) -> dict[str, Any]:
+    """The galleries that the token opens, newest first."""
+    now = timezone.now()
+    galleries = Gallery.objects.visible_to(request.auth.owner).measured(now).order_by("-id")
+    if request.auth.gallery_id is not None:
+        galleries = galleries.filter(id=request.auth.gallery_id)
+    if cursor:
+        galleries = galleries.filter(id__lt=_parse_cursor(cursor))
+    rows = list(galleries[: limit + 1])
+    more = len(rows) > limit
+    return {"items": describe(rows[:limit], now), "next": rows[limit - 1].hex if more else None}
+
+
+@router.post("", response={201: GalleryOut}, openapi_extra=refusals(*BODY, "expiry_too_late"))
+def create_gallery(request: TokenRequest, payload: GalleryCreate) -> Status[dict[str, Any]]:
+    """Make a gallery."""
+    if request.auth.gallery_id is not None:
+        raise Problem("forbidden", detail="This token is for one gallery only.")
+    check_retention(payload.retention)
+    now = timezone.now()
+    form = GalleryForm(payload.model_dump())
+    problem = invalid_form(form, form.fields)
+    if problem is not None:
+        raise problem
+    gallery = make_gallery(request.auth.owner, now=now, **form.cleaned_data)
+    return Status(201, describe([open_gallery(request, gallery.id, now)], now)[0])
+
+
+@router.api_operation(READ, "/{hex:gallery_id}", response=GalleryOut, openapi_extra=refusals("not_found"))
+def get_gallery(request: TokenRequest, gallery_id: Id) -> dict[str, Any]:
+    """One gallery."""
+    now = timezone.now()
+    return describe([open_gallery(request, gallery_id, now)], now)[0]
+
+
+@router.patch(
+    "/{hex:gallery_id}",
+    response=GalleryChanged,
+    exclude_unset=True,
+    openapi_extra=refusals("not_found", *BODY, "expiry_too_late"),
+)
+def patch_gallery(request: TokenRequest, gallery_id: Id, payload: GalleryChange) -> dict[str, Any]:
+    """Rename it or change its retention; with `apply_to_existing` also for the images that it already holds."""
+    now = timezone.now()
+    gallery = open_gallery(request, gallery_id, now)
+    given = payload.model_dump(exclude_unset=True)
+    if "retention" in given:
+        check_retention(payload.retention)
+    known = {"title": gallery.title, "description": gallery.description, "retention": gallery.retention}
+    form = GalleryEditForm(known | given)
+    problem = invalid_form(form, given)
+    if problem is not None:
+        raise problem
+    changes = known | {name: form.cleaned_data[name] for name in given if name in known}
+    outcome = change_gallery(gallery, now=now, apply_to_existing=payload.apply_to_existing, **changes)
+    body = describe([open_gallery(request, gallery_id, now)], now)[0]
+    if payload.apply_to_existing:
+        body["applied"] = {"changed": len(outcome.done), "refused": len(outcome.problems)}
+    return body
+
+
+@router.delete("/{hex:gallery_id}", response={204: None}, openapi_extra=refusals("not_found"))
+def delete_gallery(request: TokenRequest, gallery_id: Id) -> None:
+    """Hide a gallery with all that is in it, at once; for a while its owner can bring it back on the site."""
+    now = timezone.now()
+    remove_gallery(open_gallery(request, gallery_id, now), now)
+
+
+@router.get("/{hex:gallery_id}/zip", response={200: None}, openapi_extra=refusals("not_found"))
+def download_zip(request: TokenRequest, gallery_id: Id) -> HttpResponseBase:
+    """Every live original as one zip: stored, not deflated, with a known `Content-Length`."""
+    now = timezone.now()
+    gallery = open_gallery(request, gallery_id, now)
+    return zip_response(gallery, live_images(gallery, now), reader=f"user {request.auth.owner_id}")
+
+
+def describe(galleries: Sequence[Gallery], now: datetime) -> list[dict[str, Any]]:
+    """Measured galleries as the API shows them, each with its cover."""
+    covers = find_covers(galleries, now)
+    described = []
+    for gallery in galleries:
+        cover = covers.get(gallery.id)
+        address = None
+        if cover is not None:
+            cover.gallery = gallery
+            address = Addresses(gallery, now, gallery.first_gone).rendition(cover, "thumbnail")
+        described.append(gallery_json(gallery, address))
+    return described
+
+
+def _parse_cursor(cursor: str) -> UUID:
+    try:
+        return UUID(hex=cursor)
+    except ValueError:
+        raise Problem("invalid_request", detail="This is not a page of the list.", fields=("cursor",)) from None

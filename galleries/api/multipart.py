@@ -1,0 +1,114 @@
+"""The body of an upload: read only after the caller and the gallery were checked, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
+from pydantic import ValidationError
+
+from galleries.api.errors import invalid
+from galleries.api.schemas import UploadFields
+from galleries.api.tokens import TokenRequest
+from galleries.forms import upload_options
+from galleries.problems import Problem
+from galleries.receiving import HashedUpload, HashingUploadHandler, ReceivedFile, too_large
+from galleries.uploads import UploadOptions
+
+Files = MultiValueDict[str, Any]
+RENDITIONS = ("preview", "thumbnail")
+# Beside a file of the largest size: two renditions that a client made (a preview of 1600 px is under 1 MB), and fields.
+ROOM_BESIDE = 16 * 1024 * 1024
+
+
+@contextmanager
+def received_upload(request: TokenRequest) -> Iterator[tuple[ReceivedFile, UploadOptions]]:
+    """The one file of this request and what is asked for it; the temporary files go when the block ends.
+
+    Raises:
+        Problem: file_too_large (before anything is read when the length says so), malformed, invalid_request.
+    """
+    if _length(request) > settings.GALLERY_MAX_UPLOAD_BYTES + ROOM_BESIDE:
+        raise too_large()
+    fields, files = _parse(request)
+    try:
+        upload = _the_file(files)
+        options = _options(request, fields)
+        yield upload.received(), options
+    finally:
+        for _, uploads in files.lists():
+            for each in uploads:
+                each.close()
+
+
+def _length(request: TokenRequest) -> int:
+    """What the client says that the body has, in bytes. Django reads nothing of a body of unknown length."""
+    if "Transfer-Encoding" in request.headers:
+        raise Problem("malformed", detail="Say how long the request is: send Content-Length.")
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        raise Problem("malformed") from None
+
+
+class _Counted:
+    """The body of a request, with how much of it came."""
+
+    def __init__(self, request: TokenRequest) -> None:
+        self.request = request
+        self.count = 0
+
+    def read(self, size: int | None = None) -> bytes:
+        data: bytes = self.request.read(size)
+        self.count += len(data)
+        return data
+
+
+def _parse(request: TokenRequest) -> tuple[QueryDict, Files]:
+    if request.content_type != "multipart/form-data":
+        raise Problem("invalid_request", detail="Send the photo as multipart/form-data.", fields=("file",))
+    body = _Counted(request)
+    try:
+        fields, files = request.parse_file_upload(request.META, body)  # type: ignore[arg-type]
+    except BaseException:
+        for handler in request.upload_handlers:
+            if isinstance(handler, HashingUploadHandler):
+                handler.discard()
+        raise
+    if body.count < _length(request):
+        # Cut between two parts: what came of it looks whole, but a field may be missing.
+        for _, uploads in files.lists():
+            for each in uploads:
+                each.close()
+        raise Problem("malformed", detail="The request ended before all of it had come.")
+    return fields, files
+
+
+def _the_file(files: Files) -> HashedUpload:
+    """The file, when it is the only one beside renditions of it."""
+    uploads = files.getlist("file")
+    unknown = [name for name in files if name not in {"file", *RENDITIONS}]
+    repeated = [name for name in RENDITIONS if len(files.getlist(name)) > 1]
+    if unknown or repeated:
+        raise invalid((name, "There is no place for this file.") for name in (*unknown, *repeated))
+    if len(uploads) != 1 or not isinstance(uploads[0], HashedUpload):
+        raise Problem("invalid_request", detail="Send exactly one file.", fields=("file",))
+    return uploads[0]
+
+
+def _options(request: TokenRequest, fields: QueryDict) -> UploadOptions:
+    repeated = [name for name, values in fields.lists() if len(values) > 1]
+    if repeated:
+        raise invalid((name, "Given more than once.") for name in repeated)
+    try:
+        given = UploadFields.model_validate(fields.dict())
+    except ValidationError as error:
+        raise invalid((".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()) from None
+    data = given.model_dump(exclude={"expires_at"})
+    options = upload_options(data, request.auth.owner, request.headers.get("Idempotency-Key", ""))
+    return replace(options, expires_at=given.expires_at, has_expiry=given.expires_at is not None)

@@ -1,0 +1,173 @@
+"""What goes in and comes out, for validation and for the description at ``/api/v1/openapi.json``.
+
+Only types and unknown fields are judged here; the rules about titles, names and expiry are the site's (forms, verbs).
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, cast
+from uuid import UUID
+
+from ninja.params.models import Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic.config import JsonDict
+
+from galleries.forms import FILENAME_INPUT_LENGTH
+from galleries.models import Retention
+from galleries.models.gallery import TITLE_LENGTH, default_retention
+
+MAX_LIMIT = 200
+DEFAULT_LIMIT = 50
+SHA256: JsonDict = {"pattern": "^[0-9a-f]{64}$"}
+METADATA: JsonDict = {"enum": ["strip", "keep"]}
+# RFC 3339, section 5.6: the offset is not optional.
+_TIME = re.compile(r"[0-9]{4}(-[0-9]{2}){2}[Tt][0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})")
+
+
+def parse_time(value: object) -> datetime:
+    """An RFC 3339 time, in UTC.
+
+    Raises:
+        ValueError: it is not one; a time without an offset is none.
+    """
+    if isinstance(value, str) and _TIME.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise ValueError("must be a time with its offset, like 2026-05-03T14:05:00Z")
+
+
+def _blank_is_absent(value: object) -> object:
+    """In a multipart form nothing is an empty string."""
+    return None if value == "" else value
+
+
+Id = Annotated[UUID, WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{32}$"})]
+IdOut = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+Time = Annotated[datetime, BeforeValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
+TimeOut = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Address = Annotated[str, Field(description="Absolute, or starts with a slash; needs no further credentials.")]
+# Query, not Field: ninja drops the description of the latter.
+Limit = Annotated[int, Query(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many at most.")]
+Cursor = Annotated[str, Query("", max_length=100, description="`next` of the page before.")]
+Title = Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": TITLE_LENGTH})]
+Filename = Annotated[str, Field(min_length=1, max_length=FILENAME_INPUT_LENGTH)]
+
+
+class Input(BaseModel):
+    """What a caller sends: a field that is not named here is a mistake, or an attempt at what is not theirs to set."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class GalleryCreate(Input):
+    title: Title
+    retention: Retention = Field(
+        default_factory=lambda: Retention(default_retention()), description="How long it keeps what is added."
+    )
+
+
+def _without_defaults(schema: JsonDict) -> None:
+    for field in cast(dict[str, JsonDict], schema["properties"]).values():
+        field.pop("default", None)
+
+
+class Change(Input):
+    """Only what is given changes: the defaults below are never used, and not described either."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
+class GalleryChange(Change):
+    title: Title = ""
+    retention: Retention = Retention.WEEK
+    apply_to_existing: StrictBool = Field(False, description="Also for what the gallery already holds.")
+
+
+class ImageChange(Change):
+    expires_at: Time | None = Field(None, description="When it goes; null: never.")
+    filename: Filename = ""
+
+
+class UploadFields(Input):
+    """What may come beside the file."""
+
+    filename: str = Field("", max_length=FILENAME_INPUT_LENGTH, description="Instead of the file's own name.")
+    expires_at: Annotated[Time | None, BeforeValidator(_blank_is_absent)] = Field(
+        None, description="When it goes; without it the gallery's retention decides."
+    )
+    taken_at: Annotated[Time | None, BeforeValidator(_blank_is_absent)] = Field(
+        None, description="When the picture was taken, where the file itself does not say."
+    )
+    source_sha256: str = Field("", description="SHA-256 of the file that was chosen.", json_schema_extra=SHA256)
+    metadata: str = Field("strip", description="`keep` stores the bytes as they are.", json_schema_extra=METADATA)
+
+
+class GalleryOut(BaseModel):
+    id: IdOut
+    title: str
+    retention: Retention
+    created_at: TimeOut
+    image_count: int
+    bytes: int = Field(description="What the originals take.")
+    cover: Address | None = Field(description="The cover's thumbnail.")
+
+
+class Applied(BaseModel):
+    """What `apply_to_existing` did; each image is confirmed alone."""
+
+    changed: int
+    refused: int
+
+
+class GalleryChanged(GalleryOut):
+    applied: Applied | None = None
+
+
+class GalleryPage(BaseModel):
+    items: list[GalleryOut]
+    next: str | None = Field(description="The `cursor` of the next page; null: this is the last.")
+
+
+class RenditionOut(BaseModel):
+    url: Address
+    width: int
+    height: int
+
+
+class ImageOut(BaseModel):
+    id: IdOut
+    gallery_id: IdOut
+    filename: str
+    content_type: str
+    bytes: int = Field(description="Of the stored original.")
+    width: int = Field(description="Upright, in pixels.")
+    height: int
+    sha256: str = Field(description="Of the bytes as uploaded.", json_schema_extra=SHA256)
+    stored_sha256: str = Field(description="Of the stored original.", json_schema_extra=SHA256)
+    created_at: TimeOut
+    taken_at: TimeOut | None
+    expires_at: TimeOut | None = Field(description="null: never.")
+    original_url: Address
+    renditions: dict[str, RenditionOut] = Field(description="`thumbnail` and `preview`.")
+
+
+class ImageUploaded(ImageOut):
+    duplicate: bool = Field(description="The same bytes were there already; nothing was added.")
+
+
+class ImagePage(BaseModel):
+    items: list[ImageOut]
+    next: str | None = Field(description="The `cursor` of the next page; null: this is the last.")
+
+
+def upload_schema() -> dict[str, Any]:
+    """The JSON Schema of an upload's multipart body."""
+    schema = UploadFields.model_json_schema()
+    binary = {"type": "string", "format": "binary"}
+    rendition = binary | {"description": "A rendition made by the client; accepted, and not used yet."}
+    files = {"file": binary | {"description": "The photo."}, "preview": rendition, "thumbnail": rendition}
+    return schema | {"properties": files | schema["properties"], "required": ["file"]}

@@ -1,0 +1,343 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import threading
+import zlib
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.conf import settings as site
+from django.db import connections
+from django.utils import timezone
+from pytest_django import Settings
+
+from galleries.models import ApiToken, Gallery, Image, Usage
+from gallery_site.accounts.models import User
+from tests.api.program import ROOT, Program, Unreadable, is_problem, moment, program_of
+from tests.pictures import jpeg, store_image
+
+BOUNDARY = "xYzZY"
+
+
+def leftovers() -> list[str]:
+    """What lies in the folder of bodies that come in."""
+    return [path.name for path in Path(site.UPLOAD_DIR).glob("*")]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Any:
+    yield
+    assert leftovers() == []
+
+
+def multipart(*parts: tuple[str, str, bytes]) -> bytes:
+    """A body of parts: (name, filename or "", content)."""
+    lines = []
+    for name, filename, content in parts:
+        file = f'; filename="{filename}"' if filename else ""
+        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'
+        lines.append(head.encode() + content)
+    return b"\r\n".join(lines) + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def send_raw(program: Program, gallery: Gallery, body: Any = b"-", **extra: Any) -> Any:
+    """``body`` as it is, unless CONTENT_LENGTH and wsgi.input are given."""
+    content_type = f"multipart/form-data; boundary={BOUNDARY}"
+    return program.send("POST", f"/galleries/{gallery.hex}/images", body, content_type=content_type, **extra)
+
+
+def test_upload_answers_the_image(program: Program, gallery: Gallery) -> None:
+    body = jpeg(1)
+    response = program.upload(gallery, body, name="IMG 1.jpeg")
+    assert response.status_code == 201
+    answer = response.json()
+    image = Image.objects.get()
+    assert answer == program.get(f"/images/{image.hex}").json() | {
+        "duplicate": False,
+        "original_url": answer["original_url"],
+        "renditions": answer["renditions"],
+    }
+    assert answer["sha256"] == hashlib.sha256(body).hexdigest()
+    assert (answer["filename"], answer["bytes"]) == ("IMG 1.jpeg", image.bytes)
+    assert image.expires_at == image.created_at + timedelta(days=7)
+
+
+def test_the_same_bytes_again_answer_the_image_that_is_there(program: Program, gallery: Gallery) -> None:
+    first = program.upload(gallery, jpeg(1))
+    second = program.upload(gallery, jpeg(1), name="other.jpg")
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert second.json()["duplicate"] is True
+    assert first.json().keys() == second.json().keys()
+    assert first.json()["id"] == second.json()["id"]
+    assert Image.objects.count() == 1
+
+
+def test_a_hidden_image_is_no_answer(program: Program, gallery: Gallery, image: Image) -> None:
+    program.delete(f"/images/{image.hex}")
+    again = program.upload(gallery, jpeg(1))
+    assert again.status_code == 201
+    assert again.json()["id"] != image.hex
+    ends = Image.objects.get(id=again.json()["id"]).expires_at
+    assert ends is not None
+    with time_machine.travel(ends, tick=False):
+        assert program.upload(gallery, jpeg(1)).status_code == 201
+
+
+def test_the_same_key_twice_is_one_image(program: Program, gallery: Gallery) -> None:
+    first, second = (program.upload(gallery, jpeg(1), key="k-1") for _ in range(2))
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert second.json()["id"] == first.json()["id"]
+    other = program.upload(gallery, jpeg(2), key="k-1")
+    assert is_problem(other, "invalid_request", "Idempotency-Key")
+    assert is_problem(program.upload(gallery, jpeg(3), key="k" * 201), "invalid_request", "Idempotency-Key")
+    assert Image.objects.count() == 1
+
+
+def test_fields_are_kept(program: Program, gallery: Gallery) -> None:
+    expires_at = timezone.now() + timedelta(days=3)
+    source = "ab" * 32
+    answer = program.upload(
+        gallery,
+        jpeg(1),
+        filename="../IMG_1.jpg",
+        expires_at=expires_at.isoformat(),
+        taken_at="2020-07-01T12:00:00+02:00",
+        source_sha256=source,
+        metadata="strip",
+        preview=jpeg(8),
+        thumbnail=jpeg(9),
+    ).json()
+    assert answer["filename"] == "IMG_1.jpg"
+    assert moment(answer["expires_at"]) == expires_at
+    assert answer["taken_at"] == "2020-07-01T10:00:00Z"
+    assert Image.objects.get().source_sha256 == source
+
+
+def test_metadata_keep_stores_the_bytes_as_they_came(program: Program, gallery: Gallery) -> None:
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"
+    body = jpeg(1, exif=exif)
+    kept = program.upload(gallery, body, metadata="keep").json()
+    assert kept["stored_sha256"] == kept["sha256"] == hashlib.sha256(body).hexdigest()
+    program.delete(f"/images/{kept['id']}")
+    stripped = program.upload(gallery, body, metadata="strip").json()
+    assert stripped["stored_sha256"] != stripped["sha256"] == kept["sha256"]
+
+
+def test_empty_fields_are_as_if_not_sent(program: Program, gallery: Gallery) -> None:
+    empty = dict.fromkeys(("filename", "expires_at", "taken_at", "source_sha256", "metadata"), "")
+    answer = program.upload(gallery, jpeg(1), **empty).json()
+    image = Image.objects.get()
+    assert image.expires_at == image.created_at + timedelta(days=7)
+    assert answer["filename"] == "photo.jpg"
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "names"),
+    [
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "expiry_in_past", ["expires_at"]),
+        ({"expires_at": "2036-01-01T00:00:00"}, "invalid_request", ["expires_at"]),
+        ({"expires_at": "never"}, "invalid_request", ["expires_at"]),
+        ({"taken_at": "2020-01-01 00:00"}, "invalid_request", ["taken_at"]),
+        ({"source_sha256": "x"}, "invalid_request", ["source_sha256"]),
+        ({"metadata": "all"}, "invalid_request", ["metadata"]),
+        ({"filename": "x" * 1_001}, "invalid_request", ["filename"]),
+        ({"owner": "bob"}, "invalid_request", ["owner"]),
+        ({"camera": "x", "state": "ready"}, "invalid_request", ["camera", "state"]),
+        ({"sha256": "0" * 64, "keys": "media/x"}, "invalid_request", ["sha256", "keys"]),
+        ({"filename": ["a.jpg", "b.jpg"]}, "invalid_request", ["filename"]),
+        ({"other": b"a file"}, "invalid_request", ["other"]),
+        ({"preview": "not a file"}, "invalid_request", ["preview"]),
+    ],
+)
+def test_a_wrong_field_is_named_and_nothing_is_kept(
+    program: Program, gallery: Gallery, fields: dict[str, Any], code: str, names: list[str]
+) -> None:
+    assert is_problem(program.upload(gallery, jpeg(1), **fields), code, *names)
+    assert not Image.objects.exists()
+
+
+def test_expiry_beyond_the_maximum_is_refused(program: Program, gallery: Gallery, settings: Settings) -> None:
+    settings.GALLERY_MAX_RETENTION = "30d"
+    late = (timezone.now() + timedelta(days=31)).isoformat()
+    assert is_problem(program.upload(gallery, jpeg(1), expires_at=late), "expiry_too_late", "expires_at")
+
+
+def png_of(width: int, height: int) -> bytes:
+    """A PNG that claims a size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(1_000))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "empty_file"),
+        (b"just text", "unsupported_format"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", "unsupported_format"),
+        (b"%!PS-Adobe-3.0\n", "unsupported_format"),
+        (jpeg(1)[:400], "corrupt_image"),
+        (png_of(30_000, 30_000), "too_many_pixels"),
+    ],
+)
+def test_what_is_no_photo_of_ours_has_a_code(program: Program, gallery: Gallery, body: bytes, code: str) -> None:
+    assert is_problem(program.upload(gallery, body), code)
+    assert Usage.objects.filter(images__gt=0).count() == 0
+    assert program.get(f"/galleries/{gallery.hex}/images").json()["items"] == []
+
+
+def test_exactly_one_file(program: Program, gallery: Gallery) -> None:
+    path = f"/galleries/{gallery.hex}/images"
+    assert is_problem(program.upload(gallery), "invalid_request", "file")
+    assert is_problem(program.upload(gallery, jpeg(1), jpeg(2)), "invalid_request", "file")
+    assert is_problem(send_raw(program, gallery, multipart(("file", "", b"text"))), "invalid_request", "file")
+    for content_type in ("image/jpeg", "application/json", "application/x-www-form-urlencoded", ""):
+        refused = program.post(path, b"file=x", content_type=content_type)
+        assert is_problem(refused, "invalid_request", "file")
+    assert is_problem(program.post(path, b"x", content_type="multipart/form-data"), "malformed")
+    assert not Image.objects.exists()
+
+
+def test_a_file_over_the_limit_is_too_large(program: Program, gallery: Gallery, settings: Settings) -> None:
+    settings.GALLERY_MAX_UPLOAD_BYTES = 1_000
+    assert is_problem(program.upload(gallery, b"x" * 1_001), "file_too_large")
+
+
+def test_a_body_far_over_the_limit_is_refused_unread(program: Program, gallery: Gallery, settings: Settings) -> None:
+    length = str(settings.GALLERY_MAX_UPLOAD_BYTES + 32 * 1024 * 1024)
+    response = send_raw(program, gallery, CONTENT_LENGTH=length, **{"wsgi.input": Unreadable()})
+    assert is_problem(response, "file_too_large")
+
+
+def test_a_body_of_unknown_length_is_refused_with_a_reason(program: Program, gallery: Gallery) -> None:
+    chunked = {"wsgi.input": Unreadable(), "CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+    response = send_raw(program, gallery, **chunked)
+    assert is_problem(response, "malformed")
+    assert "Content-Length" in response.json()["detail"]
+
+
+def test_a_long_text_field_is_too_large(program: Program, gallery: Gallery) -> None:
+    assert is_problem(program.upload(gallery, jpeg(1), filename="x" * (2 << 20)), "file_too_large")
+
+
+def test_a_body_cut_anywhere_keeps_nothing(program: Program, gallery: Gallery) -> None:
+    body = multipart(("file", "photo.jpg", jpeg(1)), ("expires_at", "", b"2030-01-01T00:00:00Z"))
+    field = body.index(b"2030-")
+    for end in (0, 10, 200, body.index(b'name="expires_at'), field + 4, len(body) - 10):
+        cut = {"wsgi.input": io.BytesIO(body[:end]), "CONTENT_LENGTH": str(len(body))}
+        assert is_problem(send_raw(program, gallery, **cut), "malformed"), end
+        assert leftovers() == []
+    assert not Image.objects.exists()
+    assert send_raw(program, gallery, body).status_code == 201
+
+
+def test_a_client_that_goes_away_leaves_nothing(program: Program, gallery: Gallery) -> None:
+    body = multipart(("file", "photo.jpg", jpeg(1)))
+
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            data = super().read(min(size or 0, 300))
+            if not data:
+                raise ConnectionResetError
+            return data
+
+    cut = {"wsgi.input": Broken(body[:-20]), "CONTENT_LENGTH": str(len(body))}
+    assert is_problem(send_raw(program, gallery, **cut), "malformed")
+    assert not Image.objects.exists()
+
+
+@pytest.mark.parametrize("token", ["", "igal_wrong"])
+def test_nothing_is_read_before_the_token_is_checked(gallery: Gallery, token: str) -> None:
+    unread = {"wsgi.input": Unreadable(), "CONTENT_LENGTH": str(60 << 20)}
+    assert is_problem(send_raw(Program(token), gallery, **unread), "unauthorized")
+
+
+def test_nothing_is_read_before_scope_and_gallery_are_checked(alice: User, stranger: Program, gallery: Gallery) -> None:
+    unread = {"wsgi.input": Unreadable(), "CONTENT_LENGTH": str(60 << 20)}
+    reader = program_of(alice, scopes=("read",))
+    assert is_problem(send_raw(reader, gallery, **unread), "forbidden")
+    assert is_problem(send_raw(stranger, gallery, **unread), "not_found")
+
+
+def test_a_token_revoked_while_the_body_comes_stores_nothing(program: Program, gallery: Gallery) -> None:
+    body = multipart(("file", "photo.jpg", jpeg(1)))
+
+    class Revoking(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            ApiToken.objects.update(revoked_at=timezone.now())
+            return super().read(size)
+
+    slow = {"wsgi.input": Revoking(body), "CONTENT_LENGTH": str(len(body))}
+    assert is_problem(send_raw(program, gallery, **slow), "unauthorized")
+    assert not Image.objects.exists()
+
+
+def test_over_quota_is_refused(program: Program, gallery: Gallery, alice: User) -> None:
+    Usage.objects.create(owner=alice, max_bytes=10)
+    assert is_problem(program.upload(gallery, jpeg(1)), "quota_exceeded")
+    assert Usage.objects.get().bytes == 0
+
+
+def test_a_full_disk_is_507(program: Program, gallery: Gallery, settings: Settings) -> None:
+    settings.GALLERY_MIN_FREE_BYTES = 1 << 60
+    assert is_problem(program.upload(gallery, jpeg(1)), "storage_full")
+
+
+def test_an_address_ends_with_the_first_image_of_the_gallery(program: Program, gallery: Gallery) -> None:
+    soon = timezone.now() + timedelta(minutes=20)
+    program.upload(gallery, jpeg(1), expires_at=soon.isoformat())
+    address = program.upload(gallery, jpeg(2)).json()["renditions"]["preview"]["url"]
+    assert int(address.split("u=")[1].split("&")[0]) <= soon.timestamp()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_upload_twenty_times_at_once_is_one_image(alice: User, gallery: Gallery) -> None:
+    programs = [program_of(alice) for _ in range(20)]
+    store_image(gallery, 9)  # the decoder is warm
+    answers: list[tuple[int, str]] = []
+    barrier = threading.Barrier(len(programs))
+
+    def run(program: Program) -> None:
+        try:
+            barrier.wait(10)
+            response = program.upload(gallery, jpeg(1), key="same")
+            answers.append((response.status_code, response.json().get("id")))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(program,)) for program in programs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert Counter(status for status, _ in answers) == {201: 1, 200: 19}
+    assert len({identifier for _, identifier in answers}) == 1
+    assert Image.objects.count() == 2
+    usage = Usage.objects.get()
+    assert (usage.images, usage.bytes) == (2, sum(image.bytes for image in Image.objects.all()))
+    gallery.refresh_from_db()
+    assert gallery.image_count == 2
+
+
+def test_the_page_and_the_api_share_an_upload(program: Program, gallery: Gallery, alice: User) -> None:
+    program.client.force_login(alice)
+    page = program.client.__class__()
+    page.force_login(alice)
+    file = io.BytesIO(jpeg(1))
+    file.name = "a.jpg"
+    headers = {"Accept": "application/json", "Idempotency-Key": "k"}
+    first = page.post(f"/g/{gallery.hex}/upload/", {"file": file}, headers=headers)
+    assert first.status_code == 201
+    second = program.upload(gallery, jpeg(1), key="k")
+    assert second.status_code == 200
+    assert second.json()["id"] == first.json()["image"]["id"]
+    assert ROOT not in first.json()["image"]["original_url"]
