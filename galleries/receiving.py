@@ -92,7 +92,11 @@ class HashingUploadHandler(FileUploadHandler):
             base.mkdir(parents=True, exist_ok=True)
             descriptor, name = tempfile.mkstemp(prefix="body-", dir=base)
         except OSError as error:
-            raise _storage_problem(error) from error
+            # Told when the file is asked for: this runs while the CSRF token is looked for, where nobody would answer.
+            self.problem = _storage_problem(error)
+            self.path = base / "refused"  # nothing is ever there
+            self.file = open(os.devnull, "wb")  # noqa: SIM115 (closed as a file that was taken)
+            return
         self.path = Path(name)
         self.file = os.fdopen(descriptor, "wb")
         # Whatever goes wrong in the middle of a body: the file goes when nobody holds it any more.

@@ -1,0 +1,152 @@
+"""The operator's variables: parsed once, checked together, never half."""
+
+from __future__ import annotations
+
+import secrets
+import stat
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from gallery_site.environment import generated_secret, read_environment
+
+AWS = {"GALLERY_BUCKET": "photos", "GALLERY_TABLE": "images", "AWS_REGION": "eu-central-1"}
+CLOUDFRONT = {
+    "CLOUDFRONT_DOMAIN": "media.example.org",
+    "CLOUDFRONT_KEY_ID": "K1",
+    "CLOUDFRONT_PRIVATE_KEY": "-----BEGIN",
+}
+
+
+def _refusal(environ: dict[str, str], root: Path) -> str:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        read_environment(environ, root)
+    return str(caught.value)
+
+
+def test_no_variables_are_the_embedded_site(tmp_path: Path) -> None:
+    site = read_environment({}, tmp_path)
+    assert (site.bind, site.port, site.site_url) == ("127.0.0.1", 8000, "http://127.0.0.1:8000")
+    assert site.data_dir == tmp_path / "var"
+    assert (site.default_retention, site.max_retention, site.grace_seconds) == ("7d", "forever", 86_400)
+    assert (site.signup, site.debug, site.bucket, site.table) == ("open", False, "", "")
+
+
+@pytest.mark.parametrize("missing", AWS)
+def test_half_an_aws_names_what_is_missing(tmp_path: Path, missing: str) -> None:
+    given = {name: value for name, value in AWS.items() if name != missing}
+    assert _refusal(given, tmp_path).startswith(f"{missing} is missing")
+    assert read_environment(AWS, tmp_path).bucket == "photos"
+
+
+def test_a_region_alone_is_what_many_machines_have(tmp_path: Path) -> None:
+    assert read_environment({"AWS_REGION": "eu-west-1"}, tmp_path).bucket == ""
+
+
+@pytest.mark.parametrize("missing", CLOUDFRONT)
+def test_half_a_cloudfront_names_what_is_missing(tmp_path: Path, missing: str) -> None:
+    given = AWS | {name: value for name, value in CLOUDFRONT.items() if name != missing}
+    assert _refusal(given, tmp_path).startswith(f"{missing} is missing")
+    assert read_environment(AWS | CLOUDFRONT, tmp_path).cloudfront_key_id == "K1"
+
+
+def test_a_cloudfront_needs_a_bucket(tmp_path: Path) -> None:
+    assert _refusal(CLOUDFRONT, tmp_path).startswith("GALLERY_BUCKET is missing")
+
+
+def test_https_needs_a_secret_of_its_own(tmp_path: Path) -> None:
+    site = {"SITE_URL": "https://photos.example.org"}
+    assert _refusal(site, tmp_path).startswith("DJANGO_SECRET_KEY is missing")
+    assert read_environment(site | {"DJANGO_SECRET_KEY": "x"}, tmp_path).https
+
+
+@pytest.mark.parametrize("name", ["DJANGO_SECRET_KEY", "DATABASE_URL", "CACHE_URL", "EMAIL_URL"])
+def test_a_secret_may_be_a_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "secret").write_text(" of a file\n")
+    field = name.removeprefix("DJANGO_").lower()
+    site = read_environment({f"{name}_FILE": str(tmp_path / "secret"), name: "of a variable"}, tmp_path)
+    assert getattr(site, field) == "of a file"
+
+
+def test_a_private_key_may_be_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("-----BEGIN\nx\n")
+    given = AWS | {n: v for n, v in CLOUDFRONT.items() if n != "CLOUDFRONT_PRIVATE_KEY"}
+    site = read_environment(given | {"CLOUDFRONT_PRIVATE_KEY_FILE": str(tmp_path / "key.pem")}, tmp_path)
+    assert site.cloudfront_private_key == "-----BEGIN\nx"
+
+
+def test_a_file_that_is_not_there_or_empty_is_named(tmp_path: Path) -> None:
+    assert "DATABASE_URL_FILE" in _refusal({"DATABASE_URL_FILE": str(tmp_path / "none")}, tmp_path)
+    (tmp_path / "empty").write_text("\n")
+    assert "DATABASE_URL_FILE" in _refusal({"DATABASE_URL_FILE": str(tmp_path / "empty")}, tmp_path)
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    assert "DATABASE_URL_FILE" in _refusal({"DATABASE_URL_FILE": str(tmp_path / "bytes")}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "70000"),
+        ("PORT", "-1"),
+        ("DJANGO_DEBUG", "maybe"),
+        ("SITE_URL", "photos.example.org"),
+        ("SITE_URL", "ftp://example.org"),
+        ("GALLERY_SIGNUP", "everybody"),
+        ("GALLERY_DEFAULT_RETENTION", "2d"),
+        ("GALLERY_MAX_RETENTION", "1w"),
+        ("GALLERY_GRACE_SECONDS", "-1"),
+        ("GALLERY_MAX_UPLOAD_BYTES", "10 MB"),
+        ("GALLERY_MAX_UPLOAD_BYTES", "0"),
+        ("GALLERY_MAX_UPLOAD_BYTES", str(4 * 1024**3)),
+        ("GALLERY_MAX_PIXELS", "0"),
+        ("GALLERY_QUOTA_BYTES", "-5"),
+    ],
+)
+def test_a_value_that_cannot_be_is_named(tmp_path: Path, name: str, value: str) -> None:
+    assert name in _refusal({name: value}, tmp_path)
+
+
+def test_the_default_cannot_exceed_the_maximum(tmp_path: Path) -> None:
+    given = {"GALLERY_DEFAULT_RETENTION": "30d", "GALLERY_MAX_RETENTION": "7d"}
+    assert "GALLERY_DEFAULT_RETENTION" in _refusal(given, tmp_path)
+    assert "GALLERY_DEFAULT_RETENTION" in _refusal({"GALLERY_MAX_RETENTION": "1d"}, tmp_path)
+
+
+def test_with_records_the_grace_is_an_hour_at_least(tmp_path: Path) -> None:
+    assert "GALLERY_GRACE_SECONDS" in _refusal(AWS | {"GALLERY_GRACE_SECONDS": "3599"}, tmp_path)
+    assert read_environment(AWS | {"GALLERY_GRACE_SECONDS": "3600"}, tmp_path).grace_seconds == 3600
+    assert read_environment({"GALLERY_GRACE_SECONDS": "0"}, tmp_path).grace_seconds == 0
+
+
+def test_the_generated_secret_is_kept_and_private(tmp_path: Path) -> None:
+    secret = generated_secret(tmp_path / "new")
+    assert len(secret) >= 50
+    assert generated_secret(tmp_path / "new") == secret
+    assert stat.S_IMODE((tmp_path / "new" / "secret-key").stat().st_mode) == 0o600
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["secret-key"]
+
+
+def test_processes_that_start_together_agree_on_one_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the second looks while the first has the file open but has not written it yet."""
+    made = secrets.token_urlsafe
+    barrier = threading.Barrier(2, timeout=0.3)
+
+    def slowly(size: int) -> str:
+        with suppress(threading.BrokenBarrierError):
+            barrier.wait()
+        return made(size)
+
+    monkeypatch.setattr(secrets, "token_urlsafe", slowly)
+    found: list[str] = []
+    threads = [threading.Thread(target=lambda: found.append(generated_secret(tmp_path))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 2
+    assert found[0] == found[1]
+    assert len(found[0]) >= 50

@@ -1,0 +1,148 @@
+"""Keyset pages: each picture once, in order, whatever comes in between."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from galleries.access import live_images
+from galleries.galleries import create_gallery
+from galleries.models import Gallery, Image
+from galleries.removal import remove_images
+from galleries.tiles import read_page, write_cursor
+from galleries.views.images import neighbours
+from tests.core.world import START, add, clock, problem_of
+
+pytestmark = pytest.mark.django_db
+MICRO = timedelta(microseconds=1)
+# Times whose float has no exact microsecond, times before 1970, equal times.
+TIMES = [
+    datetime(2026, 5, 3, 12, 0, 0, 123457, tzinfo=UTC),
+    datetime(1969, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
+    datetime(1955, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+    datetime(2026, 5, 3, 12, 0, 0, tzinfo=UTC),
+    datetime(9998, 2, 7, 6, 28, 15, 654321, tzinfo=UTC),
+]
+
+
+def _walk(gallery: Gallery, sort: str, size: int) -> list[Image]:
+    cursor, seen = "", []
+    while True:
+        page = read_page(live_images(gallery, timezone.now()), sort, cursor, size)
+        seen += page.images
+        cursor = page.cursor
+        if not cursor:
+            return seen
+        assert len(page.images) == size
+        assert len(seen) < 100, "never ends"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+@pytest.mark.parametrize("sort", ["taken", "uploaded"])
+def test_every_picture_is_on_one_page(gallery: Gallery, sort: str, size: int) -> None:
+    images = [add(gallery, n, taken_at=TIMES[n % 5]) for n in range(15)]
+    if sort == "taken":
+        wanted = sorted(images, key=lambda image: (image.sort_at, image.id), reverse=True)
+    else:
+        wanted = sorted(images, key=lambda image: image.id, reverse=True)
+    assert _walk(gallery, sort, size) == wanted
+
+
+def test_a_burst_in_the_same_microsecond_is_shown_whole(gallery: Gallery) -> None:
+    """A cursor made with floating-point seconds loses those: try many microseconds."""
+    image = add(gallery, 1)
+    for micro in range(0, 1_000_000, 997):
+        image.sort_at = datetime(9000, 1, 1, tzinfo=UTC) + micro * MICRO
+        text = write_cursor(image).partition(".")[0]
+        assert int(text, 16) == (image.sort_at - datetime(1970, 1, 1, tzinfo=UTC)) // MICRO
+
+
+def test_pictures_that_come_or_go_between_pages_neither_repeat_nor_skip_others(gallery: Gallery) -> None:
+    images = [add(gallery, n, taken_at=START) for n in range(6)]
+    first = read_page(live_images(gallery, timezone.now()), "taken", "", 3)
+    add(gallery, 10, taken_at=START)
+    remove_images(gallery, [first.images[-1].id], timezone.now())
+    second = read_page(live_images(gallery, timezone.now()), "taken", first.cursor, 3)
+    assert [*first.images, *second.images] == images[::-1]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        ".",
+        "12",
+        "12.zz",
+        "zz." + "0" * 32,
+        "f" * 400 + "." + "0" * 32,
+        "m" * 9 + "." + "0" * 32,
+        "\x00." + "0" * 32,
+    ],
+)
+@pytest.mark.parametrize("sort", ["taken", "uploaded"])
+def test_a_cursor_that_is_not_ours_is_refused(gallery: Gallery, sort: str, cursor: str) -> None:
+    problem = problem_of(lambda: read_page(Image.objects.all(), sort, cursor))
+    assert (problem.code, problem.fields) == ("invalid_request", ("cursor",))
+
+
+@pytest.mark.parametrize("sort", ["taken", "uploaded"])
+def test_neighbours_are_those_of_the_grid(gallery: Gallery, sort: str) -> None:
+    for number in range(6):
+        add(gallery, number, taken_at=TIMES[number % 3])
+    order = _walk(gallery, sort, 60)
+    for place, image in enumerate(order):
+        before, after = neighbours(image, timezone.now(), sort)
+        assert before == (order[place - 1] if place else None)
+        assert after == (order[place + 1] if place + 1 < len(order) else None)
+
+
+def test_a_page_of_the_site_leads_to_the_next(
+    gallery: Gallery, alice_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("galleries.tiles.read_page.__defaults__", (2,))
+    images = [add(gallery, n) for n in range(5)]
+    url, seen = gallery.get_absolute_url() + "?sort=uploaded", []
+    for _ in range(3):
+        answer = alice_client.get(url)
+        seen += [tile.image for tile in answer.context["tiles"]]
+        url = answer.context["next_url"]
+    assert seen == images[::-1]
+    assert url == ""
+    bad = alice_client.get(gallery.get_absolute_url() + "?after=nonsense", headers={"Accept": "application/json"})
+    assert bad.status_code == 422
+
+
+def test_pages_cost_the_same_when_the_rows_double(gallery: Gallery, alice_client: Client) -> None:
+    def count(url: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert alice_client.get(url).status_code == 200
+        return len(queries)
+
+    urls = [gallery.get_absolute_url(), "/", f"{gallery.get_absolute_url()}bin/", "/deleted/", "/receipts/"]
+    for number in range(4):
+        add(gallery, number)
+    other = create_gallery(gallery.owner, title="Other", retention="7d", now=timezone.now())
+    removed = [add(other, n).id for n in range(2)]
+    remove_images(other, removed, timezone.now())
+    list(map(count, urls))
+    before = list(map(count, urls))
+    for number in range(4, 12):
+        add(gallery, number)
+    remove_images(gallery, [add(gallery, n).id for n in range(20, 26)], timezone.now())
+    for number in range(4):
+        more = create_gallery(gallery.owner, title=str(number), retention="7d", now=timezone.now())
+        add(more, number)
+    assert list(map(count, urls)) == before
+    assert max(before) < 20
+
+
+def test_the_clock_may_stand_still(gallery: Gallery) -> None:
+    with clock(START):
+        images = [add(gallery, n) for n in range(5)]
+        ordered = sorted(images, key=lambda image: image.id, reverse=True)
+        assert _walk(gallery, "taken", 2) == ordered
