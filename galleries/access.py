@@ -42,36 +42,30 @@ def own_removed_gallery(user: User, gallery_id: UUID, now: datetime) -> Gallery:
 
 def own_image(user: User, image_id: UUID, now: datetime, gallery_id: UUID | None = None) -> Image:
     """The person's live image, with its gallery; Http404 when it is anything else."""
-    images = Image.objects.live(now).filter(id=image_id, gallery__owner=user, gallery__removed_at=None)
-    if gallery_id is not None:
-        images = images.filter(gallery=gallery_id)
-    image = images.select_related("gallery").first()
-    if image is None:
-        raise Http404
-    image.gallery.owner = user
-    return image
+    return _own(user, Image.objects.live(now), image_id, gallery_id)
 
 
 def own_removable_image(user: User, image_id: UUID, now: datetime, gallery_id: UUID | None = None) -> Image:
     """An image that the person may delete, or has deleted already (deleting twice is no mistake); otherwise Http404."""
-    images = Image.objects.filter(unexpired(now), state=State.READY, taken_down_at=None)
+    there = Image.objects.filter(unexpired(now), state=State.READY, taken_down_at=None)
+    return _own(user, there, image_id, gallery_id)
+
+
+def own_restorable_image(user: User, image_id: UUID, now: datetime, gallery_id: UUID | None = None) -> Image:
+    """An image that the person removed and may still bring back, or Http404."""
+    return _own(user, Image.objects.restorable(now), image_id, gallery_id)
+
+
+def _own(user: User, images: ImageQuerySet, image_id: UUID, gallery_id: UUID | None) -> Image:
+    """The one of ``images`` with this id, if it lies in a gallery of the person's (in ``gallery_id`` when that is
+    given)."""
     images = images.filter(id=image_id, gallery__owner=user, gallery__removed_at=None)
     if gallery_id is not None:
         images = images.filter(gallery=gallery_id)
     image = images.select_related("gallery").first()
     if image is None:
         raise Http404
-    return image
-
-
-def own_restorable_image(user: User, image_id: UUID, now: datetime, gallery_id: UUID | None = None) -> Image:
-    """An image that the person removed and may still bring back, or Http404."""
-    images = Image.objects.restorable(now).filter(id=image_id, gallery__owner=user, gallery__removed_at=None)
-    if gallery_id is not None:
-        images = images.filter(gallery=gallery_id)
-    image = images.select_related("gallery").first()
-    if image is None:
-        raise Http404
+    image.gallery.owner = user
     return image
 
 

@@ -15,9 +15,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from galleries.expiry import Outcome
 from galleries.models import ApiToken, Gallery, Image, OutboxEntry, Receipt, SweepHold, Usage
 from galleries.moderation import reinstate, take_down
+from galleries.outcomes import Outcome
 from galleries.passes import Addresses
 from galleries.removal import remove_gallery, remove_images, restore_galleries, restore_images
 

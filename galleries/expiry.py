@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,19 +15,8 @@ from galleries.lengthening import Lengthening, lengthen
 from galleries.metadata import records
 from galleries.models import Gallery, Image, Retention, State
 from galleries.models.image import UNHIDDEN, unexpired
+from galleries.outcomes import Outcome, each_alone
 from galleries.problems import Problem
-
-
-@dataclass
-class Outcome:
-    """What became of a change to many images: the ids that changed, and the refusals by id."""
-
-    done: list[str] = field(default_factory=list)
-    problems: dict[str, Problem] = field(default_factory=dict)
-
-    @property
-    def asked(self) -> int:
-        return len(self.done) + len(self.problems)
 
 
 def check_expiry(expires_at: datetime | None, now: datetime) -> None:
@@ -82,15 +70,7 @@ def set_expiry(image: Image, expires_at: datetime | None, now: datetime) -> Imag
 
 def set_expiry_of_many(images: Iterable[Image], expires_at: datetime | None, now: datetime) -> Outcome:
     """``set_expiry`` for each image alone: one that cannot be changed does not stop the others."""
-    outcome = Outcome()
-    for image in images:
-        try:
-            set_expiry(image, expires_at, now)
-        except Problem as problem:
-            outcome.problems[image.hex] = problem
-        else:
-            outcome.done.append(image.hex)
-    return outcome
+    return each_alone(images, lambda image: set_expiry(image, expires_at, now))
 
 
 def shorten_images(gallery: Gallery, which: Q, expires_at: datetime | None, now: datetime) -> int:
@@ -127,15 +107,7 @@ def apply_retention(gallery: Gallery, images: Iterable[Image], now: datetime) ->
 
     An image whose new expiry would already have passed keeps a moment rather than dying at once: it is refused.
     """
-    outcome = Outcome()
-    for image in images:
-        try:
-            set_expiry(image, gallery.policy.expires_at(image.created_at), now)
-        except Problem as problem:
-            outcome.problems[image.hex] = problem
-        else:
-            outcome.done.append(image.hex)
-    return outcome
+    return each_alone(images, lambda image: set_expiry(image, gallery.policy.expires_at(image.created_at), now))
 
 
 def _is_later(new: datetime | None, old: datetime | None) -> bool:

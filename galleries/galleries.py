@@ -9,9 +9,10 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
 
-from galleries.expiry import Outcome, apply_retention, shorten_uploads
+from galleries.expiry import apply_retention, shorten_uploads
 from galleries.models import Gallery, Image, Retention
 from galleries.models.image import UNHIDDEN, unexpired
+from galleries.outcomes import Outcome
 from galleries.problems import Problem
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from galleries.counting import change_images, cut
-from galleries.expiry import Outcome
 from galleries.lengthening import Lengthening, lengthen
 from galleries.models import Image, State
 from galleries.models.image import unexpired
+from galleries.outcomes import Outcome, each_alone
 from galleries.problems import Problem
 from galleries.renditions import drop_renditions, rebuild_renditions, rebuild_shown
 from galleries.storage import StorageError
@@ -40,15 +40,7 @@ def take_down(images: Iterable[Image], now: datetime) -> int:
 
 def reinstate(images: Iterable[Image]) -> Outcome:
     """Undo a take-down within the restore window, renditions first, each image alone."""
-    outcome = Outcome()
-    for image in images:
-        try:
-            _reinstate(image)
-        except Problem as problem:
-            outcome.problems[image.hex] = problem
-        else:
-            outcome.done.append(image.hex)
-    return outcome
+    return each_alone(images, _reinstate)
 
 
 def _reinstate(image: Image) -> None:

@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -75,7 +76,7 @@ class HashedUpload(UploadedFile):  # type: ignore[type-arg]
         return ReceivedFile(self.path, self.given_name, self.size or 0, self.sha256)
 
     def close(self) -> None:
-        self.stream.close()
+        _close(self.stream)
         self.path.unlink(missing_ok=True)
 
 
@@ -133,13 +134,19 @@ class HashingUploadHandler(FileUploadHandler):
     def discard(self) -> None:
         """Forget the file that was being written."""
         if hasattr(self, "file"):
-            self.file.close()
+            _close(self.file)
             self.path.unlink(missing_ok=True)
 
     def _refuse(self, problem: Problem) -> None:
         """Remember why, give the disk its room back, and read the rest of this file into nothing."""
         self.problem = problem
         os.ftruncate(self.file.fileno(), 0)
+
+
+def _close(file: IO[bytes]) -> None:
+    """Close a file that is not wanted any more. On a full disk closing writes what is buffered, fails, and closes."""
+    with suppress(OSError):
+        file.close()
 
 
 def too_large() -> Problem:

@@ -17,10 +17,10 @@ from django.db.models import Q
 
 from galleries import crash
 from galleries.counting import change_images, cut, lock_galleries
-from galleries.expiry import Outcome
 from galleries.lengthening import Lengthening, lengthen
 from galleries.models import Gallery, Image, Removal, State
 from galleries.models.image import unexpired
+from galleries.outcomes import Outcome, each_alone
 from galleries.problems import Problem
 
 TOO_LATE = "It is too late to bring this back."
@@ -84,15 +84,7 @@ def restore_gallery(gallery: Gallery, now: datetime) -> Outcome:
 
 def restore_galleries(galleries: Iterable[Gallery], now: datetime) -> Outcome:
     """``restore_gallery`` for each alone; the outcome counts galleries."""
-    outcome = Outcome()
-    for gallery in galleries:
-        try:
-            restore_gallery(gallery, now)
-        except Problem as problem:
-            outcome.problems[gallery.hex] = problem
-        else:
-            outcome.done.append(gallery.hex)
-    return outcome
+    return each_alone(galleries, lambda gallery: restore_gallery(gallery, now))
 
 
 def remove_everything_of(user_id: UUID, now: datetime) -> None:
@@ -111,15 +103,7 @@ def restorable_until(image: Image) -> datetime | None:
 
 
 def _restore_each(images: Iterable[Image], how: Lengthening) -> Outcome:
-    outcome = Outcome()
-    for image in images:
-        try:
-            lengthen(image, how)
-        except Problem as problem:
-            outcome.problems[image.hex] = problem
-        else:
-            outcome.done.append(image.hex)
-    return outcome
+    return each_alone(images, lambda image: lengthen(image, how))
 
 
 def _restoration(removal: Removal | None = None) -> Lengthening:

@@ -21,9 +21,10 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import trigger_client_event
 
 from galleries.access import live_images, own_gallery, own_image, parse_ids, removed_images
-from galleries.expiry import Outcome, set_expiry_of_many
+from galleries.expiry import set_expiry_of_many
 from galleries.galleries import choose_cover
 from galleries.models import Gallery, Image, Retention
+from galleries.outcomes import Outcome
 from galleries.passes import Addresses
 from galleries.problems import Problem
 from galleries.removal import delete_for_good, remove_images, restore_images
