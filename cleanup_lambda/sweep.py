@@ -113,6 +113,7 @@ def sweep(
             report.remaining = True
             break
         report.due += len(batch)
+        point("sweep.listed")
         claimed = source.claim(batch)
         report.skipped += len(batch) - len(claimed)
         point("sweep.claimed")

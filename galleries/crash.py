@@ -21,6 +21,7 @@ POINTS = (
     "lengthen.reserved",
     "lengthen.recorded",
     "lengthen.confirmed",
+    "sweep.listed",
     "sweep.claimed",
     "sweep.object",
     "sweep.objects",
