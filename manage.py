@@ -26,9 +26,14 @@ def main() -> None:
     """Hand the command line to Django."""
     enter_virtualenv()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gallery_site.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as wrong:
+        print(wrong, file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

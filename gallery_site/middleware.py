@@ -27,11 +27,10 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get("X-Request-ID", "")
         identifier = given if _ID.fullmatch(given) else secrets.token_hex(8)
-        token = request_id.set(identifier)
-        try:
-            response = self.get_response(request)
-        finally:
-            request_id.reset(token)
+        request_id.set(
+            identifier
+        )  # not reset: Django logs a refusal after the last middleware; the next request sets its own
+        response = self.get_response(request)
         response.headers["X-Request-ID"] = identifier
         return response
 

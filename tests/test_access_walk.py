@@ -51,7 +51,7 @@ ROWS: dict[str, Row] = {
     "g/<hex:gallery_id>/zip/": Row(OWNER),
     "g/<hex:gallery_id>/bin/": Row(OWNER),
     "g/<hex:gallery_id>/upload/": Row(OWNER, "post", 302),
-    "g/<hex:gallery_id>/images/": Row(OWNER, "post", 422),  # nothing selected
+    "g/<hex:gallery_id>/images/": Row(OWNER, "post", 302),  # nothing selected: back, with a sentence
     "g/<hex:gallery_id>/i/<hex:image_id>/": Row(OWNER),
     "g/<hex:gallery_id>/i/<hex:image_id>/original/": Row(OWNER, status=302),
     "media/<path:rest>": Row(PASS),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django import template
+from django.conf import settings
 from django.utils import timezone
 
 register = template.Library()
@@ -31,6 +32,17 @@ def words_left(expires_at: datetime | None, now: datetime) -> str:
             count = (seconds + slack) // size
             return f"{count} {unit}{'s' if count > 1 else ''} left"
     return "less than a minute left"
+
+
+@register.simple_tag
+def restore_time() -> str:
+    """For how long a deletion can be undone, in words: "a day" for the default grace."""
+    minutes = int(settings.RESTORE_WINDOW.total_seconds()) // 60
+    if minutes >= 23 * 60:
+        return "a day" if minutes < 36 * 60 else f"{round(minutes / (24 * 60))} days"
+    if minutes >= 90:
+        return f"{minutes // 60} hours"
+    return f"{minutes} minutes" if minutes > 1 else "a minute"
 
 
 @register.filter

@@ -77,9 +77,8 @@ def edit(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
     form = GalleryEditForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         outcome = change_gallery(gallery, now=now, **form.cleaned_data)
-        messages.success(request, "Saved.")
-        if outcome.asked:
-            messages.info(request, f"{len(outcome.done)} of {outcome.asked} photos have their new time.")
+        times = f" {len(outcome.done)} of {outcome.asked} photos have their new time." if outcome.asked else ""
+        messages.success(request, f"Saved.{times}")
         return redirect(gallery)
     status = 422 if request.method == "POST" else 200
     return render(request, "galleries/gallery_edit.html", {"gallery": gallery, "form": form}, status=status)

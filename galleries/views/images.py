@@ -103,14 +103,17 @@ def act(request: PersonRequest, gallery_id: UUID) -> HttpResponseBase:
     now = timezone.now()
     gallery = own_gallery(request.user, gallery_id, now)
     ids = parse_ids(request.POST.getlist("ids"))
-    action = request.POST.get("action", "")
+    action, _, chosen = request.POST.get("action", "").partition(" ")  # a button says both: "extend 30d"
+    if not ids and not is_fragment(request):
+        messages.warning(request, "Select at least one photo.")
+        return redirect(_safe_back(request, gallery))
     if not ids:
         raise Problem("invalid_request", detail="Select at least one photo.", fields=("ids",))
     if action == "download":
         return zip_response(gallery, live_images(gallery, now).filter(id__in=ids), reader=f"user {request.user.pk}")
     if action not in ACTS:
         raise Problem("invalid_request", detail="This is not something that can be done here.", fields=("action",))
-    done = ACTS[action](gallery, ids, now, request.POST.get("retention", ""))
+    done = ACTS[action](gallery, ids, now, chosen or request.POST.get("retention", ""))
     return _answer(request, gallery, done)
 
 
@@ -144,11 +147,8 @@ def _keep(gallery: Gallery, ids: list[UUID], now: datetime, retention: str) -> D
         ) from None
     images = live_images(gallery, now).filter(id__in=ids).select_related("gallery")
     outcome = set_expiry_of_many(images, expires_at, now)
-    sentence = (
-        f"{len(outcome.done)} of {outcome.asked} photos are kept for {Retention(retention).label.lower()} from now."
-    )
-    if expires_at is None:
-        sentence = f"{len(outcome.done)} of {outcome.asked} photos stay until you delete them."
+    kept = f"for {Retention(retention).label.lower()} from now" if expires_at else "until you delete them"
+    sentence = f"{_photos(len(outcome.done))} kept {kept}."
     return Done(sentence, "images-changed", outcome.done, problems=_sentences(outcome))
 
 

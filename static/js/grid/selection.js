@@ -84,11 +84,11 @@ bar.querySelector("[data-selection-clear]").addEventListener("click", () => {
   first?.focus({ preventScroll: true });
 });
 
-bar.querySelector("[data-selection-keep]").addEventListener("htmx:afterRequest", (event) => {
-  event.target.value = "";
-});
-bar.querySelector("[data-selection-keep]").addEventListener("htmx:confirm", (event) => {
-  if (!event.target.value) event.preventDefault();
+bar.addEventListener("htmx:afterRequest", (event) => {
+  const menu = event.target.closest("details[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
 });
 
 for (const check of grid.querySelectorAll('input[name="ids"]')) check.tabIndex = -1;
