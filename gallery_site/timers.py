@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from galleries.metadata import drain_outbox
 from galleries.problems import Problem
+from galleries.reconciling import remove_stale_uploads
 from galleries.storage import StorageError
 from galleries.sweeping import make_plan, run_sweep
 from gallery_site.accounts.deletion import drop_empty_accounts
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 SWEEP_EVERY = 60.0  # seconds
 FIRST_AFTER = 5.0
-SESSIONS_EVERY = 24 * 60  # rounds: once a day
+TIDY_EVERY = 24 * 60  # rounds: once a day
 
 _stop = threading.Event()
 _thread: threading.Thread | None = None
@@ -57,14 +58,20 @@ def tick() -> None:
         log.info("sweep", extra={"fields": report.as_dict()})
 
 
+def tidy() -> None:
+    """Once a day: sessions that ended, and what killed uploads left in their folder."""
+    call_command("clearsessions")
+    remove_stale_uploads(timezone.now())
+
+
 def _run() -> None:
     wait, rounds = FIRST_AFTER, 0
     while not _stop.wait(wait):
         wait = SWEEP_EVERY
         try:
             tick()
-            if rounds % SESSIONS_EVERY == 0:
-                call_command("clearsessions")
+            if rounds % TIDY_EVERY == 0:
+                tidy()
             rounds += 1
         except (DatabaseError, StorageError, Problem, OSError):
             log.exception("sweep failed; the next run goes on")

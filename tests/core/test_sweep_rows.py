@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -509,3 +510,18 @@ def test_the_timer_sweeps_and_says_so(gallery: Gallery, data_dir: Path, caplog: 
             timers.tick()
         assert not files(data_dir)
     assert [record.message for record in caplog.records] == ["sweep"]
+
+
+@pytest.mark.django_db
+def test_the_timer_tidies_what_killed_uploads_left(data_dir: Path) -> None:
+    from gallery_site import timers
+
+    folder = data_dir / "incoming"
+    folder.mkdir(exist_ok=True)
+    for name, age in (("body-old", 2 * DAY), ("body-new", timedelta(0))):
+        path = folder / name
+        path.write_bytes(b"half a photo")
+        moment = (timezone.now() - age).timestamp()
+        os.utime(path, (moment, moment))
+    timers.tidy()
+    assert [path.name for path in folder.iterdir()] == ["body-new"]

@@ -66,7 +66,8 @@ def _plan(older_than: timedelta | None, gallery: UUID | None, limit: int | None,
 def _sentence(report: Report, *, applied: bool) -> str:
     if applied:
         return f"{report.deleted} of {report.due} images removed, {report.bytes} bytes."
-    return f"{report.due} images are due, {report.bytes} bytes. Nothing was changed; --apply removes them."
+    due = "1 image is due" if report.due == 1 else f"{report.due} images are due"
+    return f"{due}, {report.bytes} bytes. Nothing was changed; --apply removes what is due."
 
 
 def _complaint(report: Report) -> str:
