@@ -46,6 +46,7 @@ class SignupForm(allauth_forms.SignupForm):  # type: ignore[misc]
         _drop_placeholders(self)
         self.invitation = invitation_of(context.request)
         self.fields["username"].label = "Name"
+        self.fields["username"].help_text = "One word: letters, digits and . + - _"
         self.fields["username"].widget.attrs["autocapitalize"] = "none"
         self.fields["email"].label = "E-mail"
         self.fields["password1"].help_text = RULE
