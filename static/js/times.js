@@ -11,5 +11,6 @@ export function localise(root) {
 }
 
 localise(document);
+document.body.addEventListener("htmx:afterSwap", (event) => localise(event.detail.target));
 document.body.addEventListener("htmx:load", (event) => localise(event.detail.elt));
 document.body.addEventListener("htmx:oobAfterSwap", (event) => localise(event.target));

@@ -126,6 +126,14 @@ def test_lightbox_moves_closes_and_gives_the_focus_back(visitor: OpenWindow, per
     page.wait_for_timeout(600)
     check_axe(page)
     one = page.url
+    page.keyboard.press("i")
+    page.get_by_role("button", name="Keep", exact=True).click()
+    expect(page.locator("#toasts")).to_contain_text("1 photo kept for 7 days from now.")
+    page.wait_for_timeout(2_500)  # the grid is fetched again a second later, and the facts with it
+    assert page.evaluate("document.activeElement.value") == "extend", "the focus is never lost by a swap"
+    page.locator("#toasts [data-dismiss]").first.click()
+    page.keyboard.press("i")
+    page.locator("dialog#lightbox").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("one => location.href !== one", arg=one)
     page.go_back()

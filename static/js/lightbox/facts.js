@@ -18,10 +18,17 @@ export class Facts {
     this.load(address);
   }
 
-  /** Shows the facts of another picture, if the panel is open. */
-  load(address) {
+  /** Shows the facts of another picture, if the panel is open; a control in it that had the focus has it again. */
+  async load(address) {
     if (!this.isOpen || !address) return;
-    window.htmx.ajax("GET", address, { source: this.panel, target: this.panel, swap: "innerHTML" });
+    const held = this.panel.contains(document.activeElement) ? document.activeElement : null;
+    await window.htmx.ajax("GET", address, { source: this.panel, target: this.panel, swap: "innerHTML" });
+    if (held && !held.isConnected) this.#twinOf(held)?.focus();
+  }
+
+  #twinOf(control) {
+    const named = this.panel.querySelectorAll(`[name="${control.name}"]`);
+    return [...named].find((other) => other.value === control.value) ?? named[0];
   }
 
   close() {
