@@ -43,7 +43,6 @@ def detail(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
         "gallery": gallery,
         "tiles": tiles,
         "next_url": next_url(gallery, sort, page.cursor),
-        "last_day": request.GET.get("day", ""),
         "sort": sort,
         **summary(gallery),
         "pass_until": min([addresses.look(image).until for image in page.images], default=addresses.window),
