@@ -30,6 +30,11 @@ class Key:
     extension: str
 
 
+def is_id(text: str) -> bool:
+    """Whether ``text`` is an id as it stands in keys."""
+    return re.fullmatch(ID, text) is not None
+
+
 def parse_key(key: str) -> Key | None:
     """The parts of ``key``, or None when it is not one of ours (the whole text must match, line ends included)."""
     match = _KEY.fullmatch(key)

@@ -48,17 +48,27 @@ class Report:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Step:
+    """What a step made of a batch: ``done``; how many ``failed`` and are the next run's; how many were not tried
+    because it was too ``late``. The rest was not ours: no longer due, or another worker was faster."""
+
+    done: list[Due]
+    failed: int = 0
+    late: int = 0
+
+
 class Source(Protocol):
     """Where due things are listed."""
 
     def due(self) -> Iterator[Due]:
         """What is due, oldest first; found by an index that may be behind, so ``claim`` decides."""
 
-    def claim(self, batch: Sequence[Due]) -> list[Due]:
-        """Those of ``batch`` that are still due, now ours to delete; conditional on the truth, one by one."""
+    def claim(self, batch: Sequence[Due]) -> Step:
+        """Make those of ``batch`` ours that are still due; conditional on the truth, one by one."""
 
-    def drop(self, batch: Sequence[Due]) -> list[Due]:
-        """Forget what is emptied; returns what this call dropped (another worker may have been faster)."""
+    def drop(self, batch: Sequence[Due]) -> Step:
+        """Forget what is emptied."""
 
 
 class ObjectStore(Protocol):
@@ -88,10 +98,13 @@ def may_proceed(first: Visit | None, now: Visit) -> bool:
 
     After a restart the two clocks cannot be compared, so the hour begins again.
     """
-    if first is None or first.boot != now.boot:
-        return False
+    return first is not None and is_same_wait(first, now) and now.uptime - first.uptime >= SECOND_VISIT
+
+
+def is_same_wait(first: Visit, now: Visit) -> bool:
+    """Whether both visits were seen by the same clocks, and neither jumped: otherwise the wait begins again."""
     waited, really = now.time - first.time, now.uptime - first.uptime
-    return really >= SECOND_VISIT and abs(waited - really) <= CLOCK_TOLERANCE
+    return first.boot == now.boot and abs(waited - really) <= CLOCK_TOLERANCE
 
 
 def sweep(
@@ -99,6 +112,7 @@ def sweep(
     objects: ObjectStore,
     *,
     limit: int | None = None,
+    batch_size: int = BATCH,
     time_left: Callable[[], bool] = lambda: True,
     progress: Callable[[Report], None] = lambda report: None,
     point: Callable[[str], None] = lambda name: None,
@@ -108,23 +122,32 @@ def sweep(
     ``progress`` is called after each batch, ``point`` at the places where a crash is tested.
     """
     report = Report()
-    for batch in _batches(islice(source.due(), limit)):
+    for batch in _batches(islice(source.due(), limit), batch_size):
         if not time_left():
             report.remaining = True
             break
         report.due += len(batch)
         point("sweep.listed")
         claimed = source.claim(batch)
-        report.skipped += len(batch) - len(claimed)
+        _count(report, claimed)
+        report.skipped += len(batch) - len(claimed.done) - claimed.failed - claimed.late
         point("sweep.claimed")
-        emptied = _empty(claimed, objects, report)
+        if claimed.late:  # what is claimed is the next run's
+            break
+        emptied = _empty(claimed.done, objects, report)
         point("sweep.objects")
         dropped = source.drop(emptied)
+        _count(report, dropped)
         point("sweep.emptied")
-        report.deleted += len(dropped)
-        report.bytes += sum(item.size for item in dropped)
+        report.deleted += len(dropped.done)
+        report.bytes += sum(item.size for item in dropped.done)
         progress(report)
     return report
+
+
+def _count(report: Report, step: Step) -> None:
+    report.failed += step.failed
+    report.remaining = report.remaining or step.late > 0
 
 
 def _empty(claimed: Sequence[Due], objects: ObjectStore, report: Report) -> list[Due]:

@@ -1,35 +1,131 @@
 """Who may open what: every view and every API operation starts here. A stranger's object and a missing one are the
-same 404."""
+same 404. ``who`` is a signed-in person or somebody with a link: the rules for looking are written once, for both."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404
 
-from galleries.models import Gallery, Image, ImageQuerySet, State
+from galleries.models import Gallery, Guest, Image, ImageQuerySet, Link, Right, State
+from galleries.models.gallery import reach
 from galleries.models.image import unexpired
+from galleries.models.links import LinkQuerySet
+from galleries.prepared import Prepared
+from galleries.problems import Problem
 
 if TYPE_CHECKING:
     from gallery_site.accounts.models import User
 
+    Who = User | Guest
+
 MAX_IDS = 1_000  # one selection; a larger one is sent in parts by the page
 
 
-def own_gallery(user: User, gallery_id: UUID, now: datetime) -> Gallery:
-    """The person's gallery, measured at ``now``.
+# --- looking: a signed-in owner, or somebody with a link ------------------------------------------------------------
+
+
+def seen_gallery(who: Who, gallery_id: UUID, now: datetime) -> Gallery:
+    """The gallery, measured at ``now``, if ``who`` may look at it.
 
     Raises:
-        Http404: there is none, it is somebody else's, or it was removed.
+        Http404: there is none, it is not theirs to see, or it was removed.
     """
-    gallery = Gallery.objects.visible_to(user).measured(now).filter(id=gallery_id).first()
+    gallery = Gallery.objects.visible_to(who).measured(now).select_related("owner").filter(id=gallery_id).first()
     if gallery is None:
         raise Http404
-    gallery.owner = user
     return gallery
+
+
+def seen_image(who: Who, image_id: UUID, now: datetime, gallery_id: UUID | None = None) -> Image:
+    """The live image, with its gallery, if ``who`` may look at it; otherwise Http404."""
+    return _reached(who, Image.objects.live(now), image_id, gallery_id)
+
+
+def may(who: Who, right: Right) -> bool:
+    """Whether ``who`` has this right to what they may look at: owners have every one, guests those of their link."""
+    return not isinstance(who, Guest) or right in who.link.rights
+
+
+def require(who: Who, right: Right) -> None:
+    """Refuse what ``who`` may not do with what they may look at.
+
+    Raises:
+        Problem: forbidden.
+    """
+    if not may(who, right):
+        raise Problem("forbidden", detail="This link is for looking only.")
+
+
+# --- links ----------------------------------------------------------------------------------------------------------
+
+
+def enter_link(token: str, unlocked: Callable[[Link], bool], now: datetime) -> Guest:
+    """Who comes with ``token``; ``unlocked`` says whether they have given this link's passcode.
+
+    The gallery of the guest's link is measured.
+
+    Raises:
+        Http404: no link has this token, or its owner or gallery is gone.
+        Problem: link_ended, link_locked.
+    """
+    link = knock(token, now)
+    if link.passcode and not unlocked(link):
+        raise Problem("link_locked")
+    return Guest(link, token)
+
+
+def knock(token: str, now: datetime) -> Link:
+    """The link with ``token`` while it opens anything, locked or not; its gallery is measured.
+
+    Raises: as ``enter_link``, but never link_locked.
+    """
+    link = Link.objects.with_token(token).first()
+    if link is None:
+        raise Http404
+    link.gallery = seen_gallery(Guest(link), link.gallery_id, now)
+    if link.state(now) != "open":
+        raise Problem("link_ended")
+    return link
+
+
+def own_links(user: User, now: datetime) -> LinkQuerySet:
+    """Every link of the person's galleries, newest first."""
+    measured = Prefetch("gallery", Gallery.objects.visible_to(user).measured(now))
+    return Link.objects.of(user).order_by("-id").prefetch_related(measured)
+
+
+def own_link(user: User, link_id: UUID, now: datetime, gallery_id: UUID | None = None) -> Link:
+    """The person's link (in ``gallery_id`` when that is given), its gallery measured; otherwise Http404."""
+    links = own_links(user, now).filter(id=link_id)
+    link = (links.filter(gallery=gallery_id) if gallery_id else links).first()
+    if link is None:
+        raise Http404
+    return link
+
+
+# --- what is the owner's alone --------------------------------------------------------------------------------------
+
+
+def own_gallery(user: User, gallery_id: UUID, now: datetime) -> Gallery:
+    """The person's gallery, measured at ``now``; Http404 when it is not theirs, or not there."""
+    found = _OWN_GALLERY.fetch(owner=user.id, gallery=gallery_id, now=now)
+    if not found:
+        raise Http404
+    found[0].owner = user
+    return found[0]
+
+
+def _own_galleries(owner: UUID, gallery: UUID, now: datetime) -> QuerySet[Gallery]:
+    return Gallery.objects.visible_to(get_user_model()(id=owner)).measured(now).filter(id=gallery)
+
+
+_OWN_GALLERY = Prepared(_own_galleries, owner=UUID(int=1), gallery=UUID(int=2), now=datetime(2000, 1, 1, tzinfo=UTC))
 
 
 def own_removed_gallery(user: User, gallery_id: UUID, now: datetime) -> Gallery:
@@ -42,31 +138,35 @@ def own_removed_gallery(user: User, gallery_id: UUID, now: datetime) -> Gallery:
 
 def own_image(user: User, image_id: UUID, now: datetime, gallery_id: UUID | None = None) -> Image:
     """The person's live image, with its gallery; Http404 when it is anything else."""
-    return _own(user, Image.objects.live(now), image_id, gallery_id)
+    return seen_image(user, image_id, now, gallery_id)
 
 
 def own_removable_image(user: User, image_id: UUID, now: datetime, gallery_id: UUID | None = None) -> Image:
     """An image that the person may delete, or has deleted already (deleting twice is no mistake); otherwise Http404."""
-    there = Image.objects.filter(unexpired(now), state=State.READY, taken_down_at=None)
-    return _own(user, there, image_id, gallery_id)
+    return _reached(user, Image.objects.removable(now), image_id, gallery_id)
 
 
 def own_restorable_image(user: User, image_id: UUID, now: datetime, gallery_id: UUID | None = None) -> Image:
     """An image that the person removed and may still bring back, or Http404."""
-    return _own(user, Image.objects.restorable(now), image_id, gallery_id)
+    return _reached(user, Image.objects.restorable(now), image_id, gallery_id)
 
 
-def _own(user: User, images: ImageQuerySet, image_id: UUID, gallery_id: UUID | None) -> Image:
-    """The one of ``images`` with this id, if it lies in a gallery of the person's (in ``gallery_id`` when that is
-    given)."""
-    images = images.filter(id=image_id, gallery__owner=user, gallery__removed_at=None)
-    if gallery_id is not None:
-        images = images.filter(gallery=gallery_id)
-    image = images.select_related("gallery").first()
+def _reached(who: Who, images: ImageQuerySet, image_id: UUID, gallery_id: UUID | None) -> Image:
+    """The one of ``images`` with this id, if ``who`` reaches it."""
+    image = reached_images(who, images, gallery_id).filter(id=image_id).first()
     if image is None:
         raise Http404
-    image.gallery.owner = user
     return image
+
+
+def reached_images(who: Who, images: ImageQuerySet, gallery_id: UUID | None = None) -> ImageQuerySet:
+    """Those of ``images`` that lie within the reach of ``who`` (in ``gallery_id`` when that is given), with gallery and
+    owner."""
+    there = Q(gallery__removed_at=None, gallery__owner__is_active=True)
+    images = images.filter(reach(who, "gallery__"), there)
+    if gallery_id is not None:
+        images = images.filter(gallery=gallery_id)
+    return images.select_related("gallery__owner")
 
 
 def live_images(gallery: Gallery, now: datetime) -> ImageQuerySet:

@@ -7,16 +7,30 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 
-from galleries.models import ApiToken, Gallery, Image, OutboxEntry, Receipt, SweepHold, Usage
+from galleries.links import switch_link
+from galleries.models import (
+    ApiToken,
+    Gallery,
+    GalleryOutboxEntry,
+    Image,
+    Link,
+    OutboxEntry,
+    Receipt,
+    Report,
+    SweepHold,
+    Usage,
+)
 from galleries.moderation import reinstate, take_down
+from galleries.outbox import measure_backlog
 from galleries.outcomes import Outcome
 from galleries.passes import Addresses
 from galleries.removal import remove_gallery, remove_images, restore_galleries, restore_images
@@ -219,9 +233,87 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         self.message_user(request, f"{count} revoked.")
 
 
-@admin.register(OutboxEntry, SweepHold)
+@admin.register(Link)
+class LinkAdmin(ReadOnlyAdmin):
+    """What a link is, never what it is opened with."""
+
+    list_display = ("__str__", "gallery", "owner", "kind", "ends_at", "is_on", "opens", "downloads")
+    list_filter = ("kind", "is_on", "ends_at")
+    search_fields = ("gallery__title", "gallery__owner__username")
+    list_select_related = ("gallery__owner",)
+    show_full_result_count = False
+    ordering = ("-id",)
+    exclude = ("seed", "token_hash", "passcode")
+    actions = ("switch_off",)
+
+    @admin.display(description="owner")
+    def owner(self, link: Link) -> str:
+        return link.gallery.owner.username
+
+    @admin.action(description="Revoke", permissions=["change"])
+    def switch_off(self, request: HttpRequest, queryset: QuerySet[Link]) -> None:
+        links, now = list(queryset.filter(is_on=True)), timezone.now()
+        for link in links:
+            switch_link(link, False, now)
+        self.log_each(request, links, "Revoked.")
+        self.message_user(request, f"{len(links)} revoked.")
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnlyAdmin):
+    """What visitors told; the newest open one first."""
+
+    list_display = ("created_at", "reason", "gallery_link", "picture", "short_words", "handled_at")
+    list_filter = (("handled_at", admin.EmptyFieldListFilter), "reason", "created_at")
+    search_fields = ("gallery__title", "gallery__owner__username", "words")
+    list_select_related = ("gallery__owner",)
+    show_full_result_count = False
+    ordering = (F("handled_at").asc(nulls_first=True), "-id")
+    actions = ("mark_handled",)
+
+    @admin.display(description="gallery")
+    def gallery_link(self, report: Report) -> SafeString:
+        url = reverse("admin:galleries_gallery_change", args=[report.gallery_id])
+        return format_html('<a href="{}">{}</a>', url, report.gallery.title)
+
+    @admin.display(description="picture")
+    def picture(self, report: Report) -> SafeString | str:
+        if report.image is None:
+            return "the gallery"
+        url = reverse("admin:galleries_image_changelist")
+        return format_html('<a href="{}?id__exact={}">look</a>', url, report.image)
+
+    @admin.display(description="words")
+    def short_words(self, report: Report) -> str:
+        return report.words[:80]
+
+    @admin.action(description="Mark as handled", permissions=["change"])
+    def mark_handled(self, request: HttpRequest, queryset: QuerySet[Report]) -> None:
+        reports = list(queryset.filter(handled_at=None))
+        queryset.filter(handled_at=None).update(handled_at=timezone.now())
+        self.log_each(request, reports, "Handled.")
+        self.message_user(request, f"{len(reports)} marked as handled.")
+
+
+@admin.register(SweepHold)
 class LedgerAdmin(ReadOnlyAdmin):
     pass
+
+
+@admin.register(OutboxEntry, GalleryOutboxEntry)
+class OutboxAdmin(ReadOnlyAdmin):
+    """What the records do not know yet; the title says how much that is in all, and since when."""
+
+    list_display = ("__str__", "since", "attempts", "next_try")
+    ordering = ("since",)
+    show_full_result_count = False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        backlog = measure_backlog(timezone.now())
+        title = f"Outbox: {backlog.depth} waiting"
+        if backlog.since is not None:
+            title += f", the oldest for {timesince(backlog.since)}, tried up to {backlog.attempts} times"
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
 
 @admin.register(LogEntry)

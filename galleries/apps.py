@@ -4,7 +4,14 @@ from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 # What a moderator may do, and nothing else (SAFETY 4b row 39).
-MODERATOR_PERMISSIONS = ("view_gallery", "change_gallery", "view_image", "change_image")
+MODERATOR_PERMISSIONS = (
+    "view_gallery",
+    "change_gallery",
+    "view_image",
+    "change_image",
+    "view_report",
+    "change_report",
+)
 
 
 class GalleriesConfig(AppConfig):

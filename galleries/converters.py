@@ -15,3 +15,15 @@ class HexId:
 
     def to_url(self, value: UUID | str) -> str:
         return value if isinstance(value, str) else value.hex
+
+
+class LinkToken:
+    """A link's token, or something like one: what nobody has is looked up too, and counted."""
+
+    regex = "[A-Za-z0-9_-]{1,128}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value

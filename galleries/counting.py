@@ -6,7 +6,7 @@ image, usage, outbox), repeats the condition inside the UPDATE, and moves the co
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Case, Count, F, Q, Sum, Value, When
 
+from galleries.invalidating import forget
 from galleries.metadata import records
 from galleries.models import Gallery, Image
 from galleries.models.image import UNHIDDEN
@@ -34,16 +35,26 @@ def bump(now: datetime) -> dict[str, Any]:
     return {"version": F("version") + 1, "reserved": False, "touched_at": now}
 
 
-def change_images(gallery_ids: Iterable[UUID], condition: Q, changes: dict[str, Any], now: datetime) -> int:
-    """Apply ``changes`` to the images of these galleries that meet ``condition``; returns how many did.
+def change_images(
+    gallery_ids: Iterable[UUID],
+    condition: Q,
+    changes: dict[str, Any],
+    now: datetime,
+    *,
+    ids: Collection[UUID] | None = None,
+    at_edge: bool = False,
+) -> int:
+    """Apply ``changes`` to the images of these galleries that meet ``condition``; returns how many did. ``ids``: only
+    these of them.
 
     Hiding changes only (a change that shows an image again counts it itself): afterwards none of them is counted.
-    Atomic by itself; may be part of a larger transaction.
+    ``at_edge``: the edge is to forget them before their passes end. Atomic by itself; may be part of a larger
+    transaction.
     """
     with transaction.atomic():
-        ids = sorted(set(gallery_ids))
-        lock_galleries(ids)
-        matching = Image.objects.filter(condition, gallery__in=ids)
+        places = sorted(set(gallery_ids))
+        lock_galleries(places)
+        matching = Image.objects.filter(_among(places, ids), condition)
         counted = (
             matching.filter(UNHIDDEN).values("gallery").annotate(n=Count("id"), size=Sum("bytes")).order_by("gallery")
         )
@@ -55,4 +66,18 @@ def change_images(gallery_ids: Iterable[UUID], condition: Q, changes: dict[str, 
                 image_count=F("image_count") - row["n"], bytes=F("bytes") - row["size"]
             )
         records().enqueue(touched, now)
+        if hit and at_edge:
+            forget(places, now)
     return hit
+
+
+def _among(galleries: Collection[UUID], ids: Collection[UUID] | None) -> Q:
+    """All images of ``galleries``, or those of ``ids`` that are in them.
+
+    An image never changes its gallery, so where ids are given the galleries are looked at beforehand: with both in one
+    condition SQLite would read whole galleries to find a selection.
+    """
+    if ids is None:
+        return Q(gallery__in=galleries)
+    found = Image.objects.filter(id__in=ids).values_list("id", "gallery_id")
+    return Q(id__in=[image for image, gallery in found if gallery in galleries])

@@ -14,7 +14,7 @@ from galleries.counting import bump, cut, lock_galleries
 from galleries.lengthening import Lengthening, lengthen
 from galleries.metadata import records
 from galleries.models import Gallery, Image, Retention, State
-from galleries.models.image import UNHIDDEN, unexpired
+from galleries.models.image import UNHIDDEN, unchanged_since, unexpired
 from galleries.outcomes import Outcome, each_alone
 from galleries.problems import Problem
 
@@ -48,22 +48,26 @@ def _too_late(field_name: str) -> Problem:
     return Problem("expiry_too_late", detail=detail, fields=(field_name,))
 
 
-def set_expiry(image: Image, expires_at: datetime | None, now: datetime) -> Image:
-    """Change the promise for one image, whichever way; returns the row as it is then.
+def set_expiry(image: Image, expires_at: datetime | None, now: datetime, seen: int | None = None) -> Image:
+    """Change the promise for one image, whichever way; returns the row as it is then. ``seen``: only when the row still
+    has this version.
 
     Raises:
-        Problem: expiry_in_past, expiry_too_late; not_found when it is not live any more; unavailable when the change
-            lengthens and could not be confirmed.
+        Problem: expiry_in_past, expiry_too_late; not_found when it is not live any more; precondition_failed when it is
+            not as seen; unavailable when the change lengthens and could not be confirmed.
     """
     check_expiry(expires_at, now)
     if expires_at == image.expires_at:
         return image
-    if _is_later(expires_at, image.expires_at):
-        return _extend(image, expires_at)
-    if shorten_images(image.gallery, Q(id=image.id) & UNHIDDEN & unexpired(now), expires_at, now) == 0:
+    if is_later(expires_at, image.expires_at):
+        return _extend(image, expires_at, seen)
+    this = Q(id=image.id) & UNHIDDEN & unexpired(now)
+    if shorten_images(image.gallery, this & unchanged_since(seen), expires_at, now) == 0:
         fresh = Image.objects.select_related("gallery").filter(id=image.id).first()
         if fresh is None or not fresh.is_live(now):
             raise Problem("not_found")
+        if seen is not None:
+            raise Problem("precondition_failed")
         return fresh
     return Image.objects.select_related("gallery").get(id=image.id)
 
@@ -87,7 +91,7 @@ def shorten_images(gallery: Gallery, which: Q, expires_at: datetime | None, now:
 
 def shorten_uploads(gallery: Gallery, now: datetime) -> None:
     """Hold what is being uploaded to a shorter policy too; its answer has not promised anything yet."""
-    for image in Image.objects.filter(gallery=gallery, state=State.PENDING):
+    for image in Image.objects.unfinished().filter(gallery=gallery, state=State.PENDING):
         expires_at = gallery.policy.expires_at(image.created_at)
         if expires_at is not None and expires_at > now:
             shorten_images(gallery, Q(id=image.id), expires_at, now)
@@ -110,11 +114,12 @@ def apply_retention(gallery: Gallery, images: Iterable[Image], now: datetime) ->
     return each_alone(images, lambda image: set_expiry(image, gallery.policy.expires_at(image.created_at), now))
 
 
-def _is_later(new: datetime | None, old: datetime | None) -> bool:
+def is_later(new: datetime | None, old: datetime | None) -> bool:
+    """Whether ``new`` keeps longer than ``old``; None: for ever."""
     return old is not None and (new is None or new > old)
 
 
-def _extend(image: Image, expires_at: datetime | None) -> Image:
+def _extend(image: Image, expires_at: datetime | None, seen: int | None) -> Image:
     later = Q(expires_at__isnull=False) if expires_at is None else Q(expires_at__lt=expires_at)
 
     def condition(now: datetime) -> Q:
@@ -122,4 +127,4 @@ def _extend(image: Image, expires_at: datetime | None) -> Image:
 
     gone = Problem("not_found", detail="This photo is already gone.")
     changes = {"expires_at": expires_at, "due_at": expires_at}
-    return lengthen(image, Lengthening(condition, lambda _: changes, gone))
+    return lengthen(image, Lengthening(condition, lambda _: changes, gone, seen=seen))

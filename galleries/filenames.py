@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 
+from django.utils.http import content_disposition_header
+
 from galleries.models import Image
 from galleries.models.image import FILENAME_LENGTH
 
@@ -42,6 +44,11 @@ def clean_filename(name: str) -> str:
     if not dot or len(extension) > 8:
         return name[:FILENAME_LENGTH].rstrip()
     return f"{stem[: FILENAME_LENGTH - len(extension) - 1].rstrip()}.{extension}"
+
+
+def download_header(image: Image) -> str:
+    """The Content-Disposition under which the original is downloaded (RFC 6266, RFC 8187)."""
+    return content_disposition_header(True, download_name(image)) or "attachment"
 
 
 def download_name(image: Image) -> str:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils import timezone
 
-from galleries.models import Gallery, Retention
+from galleries.models import Gallery, Kind, Report, Retention
 from galleries.models.gallery import DESCRIPTION_LENGTH, TITLE_LENGTH
+from galleries.models.links import DEFAULT_LIFE, LONGEST_LIFE, NAME_LENGTH
+from galleries.models.reports import WORDS_LENGTH
 from galleries.problems import Problem
 from galleries.uploads import UploadOptions
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 FILENAME_INPUT_LENGTH = 1_000  # what may be sent; what is kept is shorter (filenames.py)
 IDEMPOTENCY_KEY_LENGTH = 200
+PASSCODE_MIN, PASSCODE_MAX = 6, 128
 
 _SHOWN_CONTROLS = {"\n"}
 
@@ -68,14 +71,149 @@ class GalleryEditForm(GalleryForm):
         return clean_text(self.cleaned_data["description"]).strip()
 
 
+def clean_passcode(text: str) -> str:
+    """A passcode as it is hashed: the same letters typed on any keyboard are the same passcode."""
+    return " ".join(clean_text(text).split())
+
+
+class LinkForm(forms.Form):
+    """What a new link allows. ``lasts`` is the page's choice, ``ends_at`` an exact time; without either the link lasts
+    30 days. Whatever is said here, a link ends with its gallery."""
+
+    LASTS = {
+        "1d": ("1 day", timedelta(days=1)),
+        "7d": ("7 days", timedelta(days=7)),
+        "30d": ("30 days", DEFAULT_LIFE),
+        "90d": ("90 days", timedelta(days=90)),
+        "1y": ("1 year", timedelta(days=365)),
+    }
+
+    name = forms.CharField(
+        max_length=NAME_LENGTH,
+        required=False,
+        label="Name, for you alone",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "Family"}),
+    )
+    kind = forms.ChoiceField(choices=Kind.choices, initial=Kind.DOWNLOAD, label="Who has it may")
+    lasts = forms.ChoiceField(
+        choices=[(value, label) for value, (label, _) in LASTS.items()],
+        initial="30d",
+        required=False,
+        label="It works for",
+    )
+    ends_at = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    passcode = forms.CharField(
+        required=False,
+        max_length=PASSCODE_MAX,
+        strip=False,  # blanks alone are a passcode that is too short, not none: nobody meant an open link
+        label="Passcode",
+        help_text=f"Empty: none is asked. At least {PASSCODE_MIN} characters; tell it on another way than the link.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    max_downloads = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=1_000_000,
+        label="Downloads at most",
+        help_text="Empty: any number. A photo saved alone counts as one, a zip of any size as one.",
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+    )
+
+    def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.now = now
+
+    def clean_name(self) -> str:
+        return " ".join(clean_text(self.cleaned_data["name"]).split())
+
+    def clean_passcode(self) -> str:
+        given: str = self.cleaned_data["passcode"]
+        passcode = clean_passcode(given)
+        if given and len(passcode) < PASSCODE_MIN:
+            raise forms.ValidationError(f"Give a passcode at least {PASSCODE_MIN} characters.", code="min_length")
+        return passcode
+
+    def clean_ends_at(self) -> datetime | None:
+        ends_at: datetime | None = self.cleaned_data["ends_at"]
+        if ends_at is not None and ends_at <= self.now:
+            raise forms.ValidationError("That time has already passed.", code="expiry_in_past")
+        if ends_at is not None and ends_at > self.now + LONGEST_LIFE:
+            raise forms.ValidationError("A link lasts a year at most.", code="expiry_too_late")
+        return ends_at
+
+    def wishes(self) -> dict[str, Any]:
+        """Of a valid form: what ``links.create_link`` takes."""
+        given = self.cleaned_data
+        return {
+            "name": given["name"],
+            "kind": given["kind"],
+            "ends_at": given["ends_at"] or self._chosen_end() or self.now + DEFAULT_LIFE,
+            "passcode": given["passcode"] or None,
+            "max_downloads": given["max_downloads"],
+        }
+
+    def _chosen_end(self) -> datetime | None:
+        chosen = self.cleaned_data["lasts"]
+        return self.now + self.LASTS[chosen][1] if chosen else None
+
+
+class LinkEditForm(LinkForm):
+    """The same for a link that is there: what is left empty about its end and its passcode stays as it is."""
+
+    forget_passcode = forms.BooleanField(required=False, label="Ask for no passcode any more")
+    field_order = ["name", "kind", "lasts", "passcode", "forget_passcode", "max_downloads"]
+
+    def __init__(self, *args: Any, has_passcode: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        lasts = self.fields["lasts"]
+        assert isinstance(lasts, forms.ChoiceField)  # noqa: S101 (for the type checker)
+        lasts.choices = [("", "As it is"), *((value, f"{label} from now") for value, (label, _) in self.LASTS.items())]
+        lasts.initial = ""
+        if has_passcode:
+            stays = f"Empty: it stays. A new one ({PASSCODE_MIN} characters or more) locks out who knows the old one."
+            self.fields["passcode"].help_text = stays
+        else:
+            del self.fields["forget_passcode"]
+
+    def wishes(self) -> dict[str, Any]:
+        """Of a valid form: what ``links.change_link`` takes."""
+        given = self.cleaned_data
+        removed = "" if given.get("forget_passcode") else None
+        return super().wishes() | {
+            "ends_at": given["ends_at"] or self._chosen_end(),
+            "passcode": given["passcode"] or removed,
+        }
+
+
+class ReportForm(forms.Form):
+    """What a visitor tells the moderators."""
+
+    reason = forms.ChoiceField(choices=Report.Reason.choices, label="What is wrong", widget=forms.RadioSelect)
+    words = forms.CharField(
+        max_length=WORDS_LENGTH,
+        required=False,
+        label="In your words, if you like",
+        widget=forms.Textarea(attrs={"rows": 4}),
+    )
+
+    def clean_words(self) -> str:
+        return clean_text(self.cleaned_data["words"]).strip()
+
+
 class UploadForm(forms.Form):
     """What may come beside a file."""
 
     filename = forms.CharField(max_length=FILENAME_INPUT_LENGTH, required=False, strip=False)
     taken_at = forms.DateTimeField(required=False)
     camera = forms.CharField(max_length=100, required=False)
-    source_sha256 = forms.RegexField(r"^[0-9a-f]{64}$", required=False)
-    metadata = forms.ChoiceField(choices=[("strip", "strip"), ("keep", "keep")], required=False)
+    source_sha256 = forms.RegexField(
+        r"^[0-9a-f]{64}$", required=False, error_messages={"invalid": "64 hexadecimal digits in lower case."}
+    )
+    metadata = forms.ChoiceField(
+        choices=[("strip", "strip"), ("keep", "keep")],
+        required=False,
+        error_messages={"invalid_choice": "Either strip or keep."},
+    )
 
     def clean_camera(self) -> str:
         return clean_text(self.cleaned_data["camera"]).replace("\n", " ").strip()
@@ -97,9 +235,11 @@ def upload_options(data: Mapping[str, Any], person: User, idempotency_key: str) 
     """
     form = UploadForm(data)
     if not form.is_valid():
-        raise Problem("invalid_request", fields=tuple(form.errors))
+        detail = " ".join(f"{field}: {' '.join(map(str, found))}" for field, found in form.errors.items())
+        raise Problem("invalid_request", detail=detail, fields=tuple(form.errors))
     if len(idempotency_key) > IDEMPOTENCY_KEY_LENGTH:
-        raise Problem("invalid_request", fields=("Idempotency-Key",))
+        detail = f"Idempotency-Key: At most {IDEMPOTENCY_KEY_LENGTH} characters."
+        raise Problem("invalid_request", detail=detail, fields=("Idempotency-Key",))
     given = form.cleaned_data
     return UploadOptions(
         filename=given["filename"],

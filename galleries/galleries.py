@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
+from django.db import transaction
+from django.db.models import F, OuterRef, Subquery
 
 from galleries.expiry import apply_retention, shorten_uploads
+from galleries.metadata import records
 from galleries.models import Gallery, Image, Retention
 from galleries.models.image import UNHIDDEN, unexpired
 from galleries.outcomes import Outcome
@@ -21,21 +23,42 @@ if TYPE_CHECKING:
 
 def create_gallery(owner: User, *, title: str, retention: str, now: datetime, description: str = "") -> Gallery:
     """A new, empty gallery of ``owner``; the caller has validated the texts."""
-    return Gallery.objects.create(
-        owner=owner, title=title, description=description, retention=Retention(retention), created_at=now
-    )
+    with transaction.atomic():
+        gallery = Gallery.objects.create(
+            owner=owner, title=title, description=description, retention=Retention(retention), created_at=now
+        )
+        records().enqueue_galleries([gallery.id], now)
+    return gallery
 
 
 def change_gallery(
-    gallery: Gallery, *, title: str, description: str, retention: str, apply_to_existing: bool, now: datetime
+    gallery: Gallery,
+    *,
+    title: str,
+    description: str,
+    retention: str,
+    apply_to_existing: bool,
+    now: datetime,
+    as_seen: bool = False,
 ) -> Outcome:
     """Rename, describe, and set the policy; with ``apply_to_existing`` also for what the gallery holds, image by
-    image."""
+    image.
+
+    Raises:
+        Problem: precondition_failed, with ``as_seen``, when somebody else changed one of them since ``gallery`` was
+            read.
+    """
     given = {"title": title, "description": description, "retention": Retention(retention)}
     # Only what differs: somebody else may be changing the rest at this moment.
     changes = {name: value for name, value in given.items() if value != getattr(gallery, name)}
+    rows = Gallery.objects.filter(id=gallery.id)
+    if as_seen:
+        rows = rows.filter(title=gallery.title, description=gallery.description, retention=gallery.retention)
     if changes:
-        Gallery.objects.filter(id=gallery.id).update(**changes)
+        with transaction.atomic():
+            if rows.update(**changes, version=F("version") + 1) == 0 and as_seen:
+                raise Problem("precondition_failed")
+            records().enqueue_galleries([gallery.id], now)
     gallery.title, gallery.description, gallery.retention = title, description, Retention(retention)
     if not apply_to_existing:
         return Outcome()

@@ -6,7 +6,7 @@ they write; the order is here, once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from galleries import crash
 from galleries.counting import lock_galleries
-from galleries.metadata import Promise, Published, records
+from galleries.metadata import Promise, Published, RecordsUnavailable, records
 from galleries.models import Gallery, Image, OutboxEntry
 from galleries.models.image import UNHIDDEN
+from galleries.outbox import is_behind, publish_image
 from galleries.problems import Problem
 
 ATTEMPTS = 3  # one, and twice again when somebody else was faster
@@ -31,48 +32,73 @@ class Lengthening:
 
     ``condition(now)`` is what must hold of the row at each of the two transactions, by the clock of that moment
     (columns of the row alone: a join would become a subquery, which PostgreSQL does not check again after waiting for
-    the row); ``changes(image)`` what is confirmed; ``too_late`` the refusal when it does not hold any more.
+    the row); ``changes(image)`` what is confirmed; ``too_late`` the refusal when it does not hold any more; ``seen``
+    the version that the row must still have when that was asked for.
     """
 
     condition: Callable[[datetime], Q]
     changes: Callable[[Image], dict[str, Any]]
     too_late: Problem
     gallery_present: bool = False
+    seen: int | None = None
 
 
 def lengthen(image: Image, how: Lengthening) -> Image:
     """Carry out ``how`` on ``image``; returns the row as confirmed.
 
     Raises:
-        Problem: ``how.too_late``; "duplicate" when a visible twin took its place; "unavailable" when the record could
-            not be reached or others were faster each time. The row's life is unchanged then.
+        Problem: ``how.too_late``; "precondition_failed" when it is not as ``how.seen``; "duplicate" when a visible twin
+            took its place; "unavailable" when the record could not be reached or others were faster each time. The
+            row's life is unchanged then.
     """
     for _ in range(ATTEMPTS):
         reserved = _reserve(image, how)
+        if reserved is None:
+            _catch_up(image)
+            continue
+        if how.seen is not None:
+            how = replace(how, seen=reserved.version)
         crash.point("lengthen.reserved")
         changes = how.changes(reserved)
-        expires_at = changes.get("expires_at", reserved.expires_at)
-        answer = records().lengthen(Promise(reserved.id, reserved.version, expires_at, changes["due_at"]))
+        ends = (changes.get("expires_at", reserved.expires_at), changes["due_at"])
+        answer = records().lengthen(Promise(reserved.gallery_id, reserved.id, reserved.version, *ends))
         crash.point("lengthen.recorded")
         if answer is Published.TOO_LATE:
             raise how.too_late
         if answer is Published.UNKNOWN:
             raise Problem("unavailable", retry_after=5)
+        if answer is Published.ABSENT:
+            _catch_up(image)
         if answer is Published.HELD and _confirm(reserved, how, changes):
             crash.point("lengthen.confirmed")
             return Image.objects.select_related("gallery").get(id=image.id)
     raise Problem("unavailable", retry_after=1)
 
 
-def _reserve(image: Image, how: Lengthening) -> Image:
-    """Transaction 1: a version of its own, and an outbox entry that brings an abandoned attempt back in line."""
+def _catch_up(image: Image) -> None:
+    """Publish what the record does not know yet, before it is lengthened."""
+    try:
+        publish_image(image.id, timezone.now())
+    except RecordsUnavailable as error:
+        raise Problem("unavailable", retry_after=5) from error
+
+
+def _reserve(image: Image, how: Lengthening) -> Image | None:
+    """Transaction 1: a version of its own, and an outbox entry that brings an abandoned attempt back in line.
+
+    None when the record is still behind an earlier change: lengthening it would claim to know that change too.
+    """
     now = timezone.now()
     with transaction.atomic():
         if how.gallery_present and not Gallery.objects.present().filter(id=image.gallery_id).exists():
             raise how.too_late
-        hit = Image.objects.filter(how.condition(now), id=image.id).update(version=F("version") + 1, reserved=True)
-        if hit == 0:
-            raise how.too_late
+        rows = Image.objects.filter(how.condition(now), id=image.id)
+        unchanged = rows if how.seen is None else rows.filter(version=how.seen)
+        if unchanged.update(version=F("version") + 1, reserved=True) == 0:
+            raise Problem("precondition_failed") if rows.exists() else how.too_late
+        if records().enabled and is_behind(image.id, now):
+            transaction.set_rollback(True)
+            return None
         reserved = Image.objects.select_related("gallery").get(id=image.id)
         records().enqueue([image.id], now + LEASE)
     return reserved

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from http import HTTPStatus
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl
@@ -21,20 +20,17 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import Field
-from django.utils.http import content_disposition_header
 
 from cleanup_lambda.keys import Key, parse_key
 from galleries.decoding.specs import SPECS
-from galleries.filenames import download_name
-from galleries.models import Image
+from galleries.filenames import download_header
+from galleries.models import Image, ImageQuerySet
 from galleries.passes import verify_pass
+from galleries.prepared import Prepared
 from galleries.problems import Problem
-from galleries.storage import ObjectMissing, StorageError, media_storage
+from galleries.storage import MAX_AGE, SHARED_MAX_AGE, ObjectMissing, StorageError, media_storage
 
 CONTENT_TYPES = {spec.name: spec.content_type for spec in SPECS}
-MAX_AGE = 900  # seconds in a browser; as long as a pass lives at least
-SHARED_MAX_AGE = 86_400  # seconds at an edge, which checks the pass at each request
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 HEADERS = {
@@ -44,6 +40,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Accept-Ranges": "bytes",
 }
+SMALL = 64 * 1024  # bytes: what is not larger is read and sent at once, which costs less than sendfile(2)
 _KEPT_BY_304 = ("ETag", "Cache-Control", "Cross-Origin-Resource-Policy")
 
 StartResponse = Callable[..., Any]
@@ -81,8 +78,6 @@ def deliver(path: str, query: Mapping[str, str], asked: Asked, now: datetime) ->
     if image is None or not _has_object(image, key):
         raise Problem("not_found")
     headers = _headers(image, key, now)
-    if settings.X_ACCEL_REDIRECT:
-        return Delivery(200, headers | {"X-Accel-Redirect": f"{settings.X_ACCEL_REDIRECT}/{path}"})
     if _matches(asked.if_none_match, headers["ETag"]):
         return Delivery(304, {name: headers[name] for name in _KEPT_BY_304})
     try:
@@ -94,43 +89,24 @@ def deliver(path: str, query: Mapping[str, str], asked: Asked, now: datetime) ->
 
 
 def _served_image(key: Key, now: datetime) -> Image | None:
-    """The row behind ``key`` if it may be served: the rule of ``ImageQuerySet.served``, compiled once."""
-    sql, fill = _statement(connection.vendor)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, fill(key, now))
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    image = Image(**dict(zip(_COLUMNS, row, strict=True)))
-    if image.expires_at is not None and image.expires_at.tzinfo is None:  # as SQLite keeps times
-        image.expires_at = image.expires_at.replace(tzinfo=UTC)
-    return image
+    """The row behind ``key`` if it may be served."""
+    image, gallery, owner = (UUID(hex=one) for one in (key.image, key.gallery, key.owner))
+    found = _SERVED.fetch(image=image, gallery=gallery, owner=owner, now=now)
+    return found[0] if found else None
+
+
+def _served_images(image: UUID, gallery: UUID, owner: UUID, now: datetime) -> ImageQuerySet:
+    return Image.objects.served(now).filter(id=image, gallery=gallery, gallery__owner=owner).only(*_COLUMNS)
 
 
 _COLUMNS = ("stored_sha256", "content_type", "extension", "renditions", "filename", "expires_at")
-_NOW = datetime(2000, 1, 1, tzinfo=UTC)
-_IMAGE, _GALLERY, _OWNER = UUID(int=1), UUID(int=2), UUID(int=3)
-
-
-@cache
-def _statement(vendor: str) -> tuple[str, Callable[[Key, datetime], list[Any]]]:
-    """The SQL of the check with a function that fills in its parameters; building a query costs ten times its run."""
-    rows = Image.objects.served(_NOW).filter(id=_IMAGE, gallery=_GALLERY, gallery__owner=_OWNER)
-    sql, params = rows.values_list(*_COLUMNS).order_by().query.sql_with_params()
-    id_field: Field[Any, Any] = Image._meta.pk
-    time_field: Field[Any, Any] = Image._meta.get_field("expires_at")
-
-    stand_ins = [id_field.get_db_prep_value(one, connection) for one in (_IMAGE, _GALLERY, _OWNER)]
-    stand_ins.append(time_field.get_db_prep_value(_NOW, connection))
-    assert all(one in params for one in stand_ins)  # noqa: S101 (else the clock would stand still)
-
-    def fill(key: Key, now: datetime) -> list[Any]:
-        given = [id_field.get_db_prep_value(UUID(hex=one), connection) for one in (key.image, key.gallery, key.owner)]
-        given.append(time_field.get_db_prep_value(now, connection))
-        fresh = dict(zip(stand_ins, given, strict=True))
-        return [fresh.get(param, param) for param in params]
-
-    return sql, fill
+_SERVED = Prepared(
+    _served_images,
+    image=UUID(int=1),
+    gallery=UUID(int=2),
+    owner=UUID(int=3),
+    now=datetime(2000, 1, 1, tzinfo=UTC),
+)
 
 
 def _has_object(image: Image, key: Key) -> bool:
@@ -152,7 +128,7 @@ def _headers(image: Image, key: Key, now: datetime) -> dict[str, str]:
     else:
         headers["Content-Type"] = image.content_type
         headers["ETag"] = f'"{image.stored_sha256}"'
-        headers["Content-Disposition"] = content_disposition_header(True, download_name(image)) or "attachment"
+        headers["Content-Disposition"] = download_header(image)
     return headers
 
 
@@ -247,6 +223,9 @@ class MediaApplication:
         start_response(f"{delivery.status} {HTTPStatus(delivery.status).phrase}", list(delivery.headers.items()))
         if delivery.file is None:
             return []
+        if delivery.file.left <= SMALL:
+            with delivery.file:
+                return [delivery.file.read()]
         wrapper = environ.get("wsgi.file_wrapper")
         return wrapper(delivery.file, 64 * 1024) if wrapper else delivery.file
 

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from galleries.counting import change_images, cut
+from galleries.invalidating import forget
 from galleries.lengthening import Lengthening, lengthen
 from galleries.models import Image, State
 from galleries.models.image import unexpired
@@ -30,11 +31,14 @@ def take_down(images: Iterable[Image], now: datetime) -> int:
     grace.
     """
     images = list(images)
-    condition = Q(id__in=[image.id for image in images], state=State.READY, taken_down_at=None)
+    condition = Q(state=State.READY, taken_down_at=None)
     changes = {"taken_down_at": now, "due_at": cut(now), "dedup_key": None, "upload_key": None}
-    hit = change_images({image.gallery_id for image in images}, condition, changes, now)
+    galleries = {image.gallery_id for image in images}
+    ids = [image.id for image in images]
+    hit = change_images(galleries, condition, changes, now, ids=ids, at_edge=True)
     for image in images:
         _drop_hidden(image)
+    forget(galleries, now)  # again: the edge may have fetched a rendition before it was deleted
     return hit
 
 

@@ -5,6 +5,8 @@ Its end is rounded to a quarter of an hour, shifted by gallery, so that addresse
 30 minutes, and never beyond the earliest expiry of what it covers. When that expiry is less than a quarter of an hour
 away, the gallery's images are signed one by one, each to its own end (DESIGN section 5).
 
+Who checks a pass decides how it is signed: for CloudFront with RSA (galleries/cloudfront.py), else with HMAC.
+
 A pass is a bearer permission: it is never stored, never logged, never in a page that a cache may keep.
 """
 
@@ -21,7 +23,8 @@ from typing import Protocol
 
 from django.conf import settings
 
-from cleanup_lambda.keys import Key, gallery_prefix
+from cleanup_lambda.keys import Key, gallery_prefix, rendition_key
+from galleries.filenames import download_header
 from galleries.models import Gallery, Image
 
 WINDOW = 900  # seconds; SAFETY 5.5
@@ -43,6 +46,9 @@ class Signer(Protocol):
 
     def sign(self, scope: str, resource: str, until: int) -> str: ...
 
+    def sign_original(self, key: str, until: int, disposition: str) -> str:
+        """The same for one original, to be downloaded with this Content-Disposition."""
+
 
 class HmacSigner:
     """The passes of a site that delivers media itself; the row is checked as well when they are used."""
@@ -52,10 +58,22 @@ class HmacSigner:
     def sign(self, scope: str, resource: str, until: int) -> str:
         return f"p={scope}&u={until}&s={_signature(resource, until)}"
 
+    def sign_original(self, key: str, until: int, disposition: str) -> str:
+        return self.sign("o", key, until)
+
 
 def signer() -> Signer:
     """The signer of this site's way of delivery."""
-    return HmacSigner()
+    if not settings.CLOUDFRONT_BASE:
+        return HmacSigner()
+    return _cloudfront_signer(settings.CLOUDFRONT_BASE, settings.CLOUDFRONT_KEY_ID, settings.CLOUDFRONT_PRIVATE_KEY)
+
+
+@cache
+def _cloudfront_signer(base: str, key_id: str, private_key: str) -> Signer:
+    from galleries.cloudfront import CloudFrontSigner  # loads OpenSSL, which other sites do without
+
+    return CloudFrontSigner(base, key_id, private_key)
 
 
 def window_end(seed: str, now: int) -> int:
@@ -77,20 +95,27 @@ def verify_pass(key: Key, path: str, query: Mapping[str, str], now: int) -> bool
 class Addresses:
     """The media addresses of one gallery for one answer: one signature for all renditions where that is possible.
 
-    ``earliest`` is the first expiry among the gallery's live images, None when nothing of it expires.
+    ``earliest`` is the first expiry among the gallery's live images, None when nothing of it expires; ``limit`` the end
+    of the permission itself: that of a visitor's link.
     """
 
-    def __init__(self, gallery: Gallery, now: datetime, earliest: datetime | None) -> None:
+    def __init__(
+        self, gallery: Gallery, now: datetime, earliest: datetime | None, limit: datetime | None = None
+    ) -> None:
         self.now = int(now.timestamp())
         self.owner, self.gallery = gallery.owner_id.hex, gallery.hex
         self.signer = signer()
-        self.window = window_end(self.gallery, self.now)
+        self.limit = None if limit is None else int(limit.timestamp())
+        self.window = self._within_limit(window_end(self.gallery, self.now))
         self.shared: Pass | None = None
         end = None if earliest is None else int(earliest.timestamp())
         if end is None or end >= self.now + WINDOW:
             until = self.window if end is None else min(self.window, end)
             resource = f"{gallery_prefix(self.owner, self.gallery)}r/*"
             self.shared = Pass(self.signer.sign("r", resource, until), until)
+
+    def _within_limit(self, until: int) -> int:
+        return until if self.limit is None else min(until, self.limit)
 
     def look(self, image: Image) -> Pass:
         """The pass for the renditions of ``image``."""
@@ -102,13 +127,15 @@ class Addresses:
 
     def rendition(self, image: Image, spec: str) -> str:
         """The address of a rendition, absolute or starting with a slash."""
-        return f"{self.signer.base}/{image.rendition_key(spec)}?{self.look(image).query}"
+        extension = image.rendition_sizes[spec].extension
+        key = rendition_key(self.owner, self.gallery, image.hex, spec, extension)
+        return f"{self.signer.base}/{key}?{self.look(image).query}"
 
     def original(self, image: Image) -> str:
         """The address of the original; a pass of its own."""
         key = image.original_key
-        until = _capped(window_end(key, self.now), image)
-        return f"{self.signer.base}/{key}?{self.signer.sign('o', key, until)}"
+        until = _capped(self._within_limit(window_end(key, self.now)), image)
+        return f"{self.signer.base}/{key}?{self.signer.sign_original(key, until, download_header(image))}"
 
 
 def _capped(window: int, image: Image) -> int:

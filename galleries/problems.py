@@ -22,6 +22,11 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
     "unauthorized": (401, "Not signed in", "A valid token is needed."),
     "quota_exceeded": (403, "No room left", "There is no room left in your account. Delete something first."),
     "forbidden": (403, "Not allowed", "This token may not do that."),
+    "link_locked": (403, "Passcode needed", "This link asks for a passcode first."),
+    "wrong_passcode": (422, "Wrong passcode", "That is not the passcode of this link."),
+    "downloads_used_up": (403, "No downloads left", "This link's downloads are used up. You can still look."),
+    "too_many_links": (403, "Too many links", "You have as many links as one person can have. Delete one first."),
+    "link_ended": (410, "Ended", "This link has ended."),
     "not_found": (404, "Not found", "There is nothing here."),
     "method_not_allowed": (405, "Method not allowed", "That is not possible at this address."),
     "upload_in_progress": (409, "Upload in progress", "This photo is being uploaded right now. Try again in a moment."),
@@ -32,11 +37,15 @@ PROBLEMS: dict[str, tuple[int, str, str]] = {
         "Changed meanwhile",
         "This was changed by somebody else. Look again before changing it.",
     ),
+    "unsupported_media_type": (415, "Not JSON", "Send JSON, and say so: Content-Type: application/json."),
     "rate_limited": (429, "Too many requests", "Too many requests. Try again in a moment."),
     "server_error": (500, "Our fault", "Something went wrong on our side. Nothing was lost; try again."),
     "unavailable": (503, "Not available", "That did not work just now. Try again."),
     "storage_full": (507, "Storage full", "The site has no room for more photos right now."),
 }
+
+TEMPORARY = {429, 503}
+RETRY_AFTER = 5  # seconds, where nobody knows better
 
 
 @dataclass(eq=False)
@@ -83,7 +92,9 @@ class Problem(Exception):
     @property
     def headers(self) -> dict[str, str]:
         """Headers that belong to this answer."""
-        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        headers = {}
+        if self.retry_after is not None or self.status in TEMPORARY:
+            headers["Retry-After"] = str(self.retry_after or RETRY_AFTER)
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, section 11.6.1: a 401 names what would open it
         return headers

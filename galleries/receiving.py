@@ -11,8 +11,9 @@ import os
 import shutil
 import tempfile
 import weakref
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -22,18 +23,27 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http.multipartparser import MultiPartParserError
 from django.template.defaultfilters import filesizeformat
+from django.utils.datastructures import MultiValueDict
 
+from galleries.decoding.specs import SPECS
 from galleries.problems import Problem
+
+# Beside a file a request may carry renditions of it that the client made, in parts of these names.
+RENDITIONS = tuple(spec.name for spec in SPECS)
 
 
 @dataclass(frozen=True)
 class ReceivedFile:
-    """One file as it came: where it lies, its size in bytes and its SHA-256."""
+    """One file as it came: where it lies, its size in bytes and its SHA-256.
+
+    ``offered``: where the renditions lie that came with it, by the name of their spec; nothing is known about them.
+    """
 
     path: Path
     name: str
     size: int
     sha256: str
+    offered: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Workspace:
@@ -64,8 +74,8 @@ class HashedUpload(UploadedFile):  # type: ignore[type-arg]
         self.problem = problem
         self.given_name = name
 
-    def received(self) -> ReceivedFile:
-        """The file, complete.
+    def received(self, files: MultiValueDict[str, Any] | None = None) -> ReceivedFile:
+        """The file, complete, with those of the request's ``files`` that were sent as its renditions.
 
         Raises:
             Problem: it was refused while it came in.
@@ -73,7 +83,11 @@ class HashedUpload(UploadedFile):  # type: ignore[type-arg]
         if self.problem is not None:
             raise self.problem
         self.stream.flush()
-        return ReceivedFile(self.path, self.given_name, self.size or 0, self.sha256)
+        offered = {} if files is None else {name: files.get(name) for name in RENDITIONS}
+        whole = {
+            name: each.path for name, each in offered.items() if isinstance(each, HashedUpload) and not each.problem
+        }
+        return ReceivedFile(self.path, self.given_name, self.size or 0, self.sha256, whole)
 
     def close(self) -> None:
         _close(self.stream)

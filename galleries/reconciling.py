@@ -103,6 +103,7 @@ def delete_orphans(found: Findings, *, allow_mass: bool = False) -> None:
         owned = _owned_keys(parts for each in batch if (parts := parse_key(each.key)))
         keys = [each.key for each in batch if each.key not in owned]
         failed = media_storage().delete_objects(keys)
+        media_storage().tidy(keys)
         found.deleted += len(keys) - len(failed)
         found.failed += len(failed)
 

@@ -13,23 +13,31 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from galleries import crash
 from galleries.counting import change_images, cut, lock_galleries
 from galleries.lengthening import Lengthening, lengthen
+from galleries.metadata import records
 from galleries.models import Gallery, Image, Removal, State
-from galleries.models.image import unexpired
+from galleries.models.image import unchanged_since, unexpired
 from galleries.outcomes import Outcome, each_alone
 from galleries.problems import Problem
 
 TOO_LATE = "It is too late to bring this back."
 
 
-def remove_images(gallery: Gallery, ids: Sequence[UUID], now: datetime) -> int:
-    """Hide these images at once; restorable for the restore window. Returns how many were not removed before."""
-    condition = Q(id__in=ids, state=State.READY, removed_at=None)
-    hit = change_images([gallery.id], condition, _removed(now, Removal.IMAGE), now)
+def remove_images(
+    galleries: Gallery | Iterable[Gallery], ids: Sequence[UUID], now: datetime, seen: int | None = None
+) -> int:
+    """Hide these images at once; restorable for the restore window. Returns how many were not removed before.
+
+    ``seen``: only what still has this version.
+    """
+    places = [galleries] if isinstance(galleries, Gallery) else galleries
+    condition = Q(state=State.READY, removed_at=None) & unchanged_since(seen)
+    changes = _removed(now, Removal.IMAGE)
+    hit = change_images([gallery.id for gallery in places], condition, changes, now, ids=ids, at_edge=True)
     crash.point("remove.committed")
     return hit
 
@@ -54,18 +62,20 @@ def delete_for_good(gallery: Gallery, ids: Sequence[UUID], now: datetime) -> int
 
     Only what is still removed: a bin opened before an image was restored must not kill it (LIFECYCLE X27).
     """
-    condition = Q(id__in=ids, state=State.READY, removed_at__isnull=False)
-    return change_images([gallery.id], condition, _deleting(), now)
+    condition = Q(state=State.READY, removed_at__isnull=False)
+    return change_images([gallery.id], condition, _deleting(), now, ids=ids, at_edge=True)
 
 
 def remove_gallery(gallery: Gallery, now: datetime) -> bool:
     """Hide a gallery and everything in it at once; False when it was removed before."""
     with transaction.atomic():
         lock_galleries([gallery.id])
-        if Gallery.objects.filter(id=gallery.id, removed_at=None).update(removed_at=now) == 0:
+        present = Gallery.objects.filter(id=gallery.id, removed_at=None)
+        if present.update(removed_at=now, version=F("version") + 1) == 0:
             return False
         condition = Q(state__in=[State.PENDING, State.READY], removed_at=None)
-        change_images([gallery.id], condition, _removed(now, Removal.GALLERY), now)
+        change_images([gallery.id], condition, _removed(now, Removal.GALLERY), now, at_edge=True)
+        records().enqueue_galleries([gallery.id], now)
     crash.point("remove.committed")
     return True
 
@@ -76,8 +86,11 @@ def restore_gallery(gallery: Gallery, now: datetime) -> Outcome:
     Raises:
         Problem: not_found when it is too late.
     """
-    if Gallery.objects.restorable(now).filter(id=gallery.id).update(removed_at=None) == 0:
-        raise Problem("not_found", detail=TOO_LATE)
+    with transaction.atomic():
+        restorable = Gallery.objects.restorable(now).filter(id=gallery.id)
+        if restorable.update(removed_at=None, version=F("version") + 1) == 0:
+            raise Problem("not_found", detail=TOO_LATE)
+        records().enqueue_galleries([gallery.id], now)
     images = Image.objects.filter(gallery=gallery, removal=Removal.GALLERY).select_related("gallery").order_by("id")
     return _restore_each(images, _restoration(Removal.GALLERY))
 
@@ -91,7 +104,7 @@ def remove_everything_of(user_id: UUID, now: datetime) -> None:
     """A person leaves: every gallery is removed and every image enters deletion without waiting."""
     for gallery in Gallery.objects.filter(owner_id=user_id).order_by("id"):
         remove_gallery(gallery, now)
-        change_images([gallery.id], Q(state__in=[State.PENDING, State.READY]), _deleting(), now)
+        change_images([gallery.id], Q(state__in=[State.PENDING, State.READY]), _deleting(), now, at_edge=True)
 
 
 def restorable_until(image: Image) -> datetime | None:

@@ -21,6 +21,9 @@ from cleanup_lambda.keys import parse_key
 from galleries import crash
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
+MAX_AGE = 900  # seconds in a browser; as long as a pass lives at least
+SHARED_MAX_AGE = 86_400  # seconds at an edge, which checks the pass at each request
+CACHE_CONTROL = f"max-age={MAX_AGE}, s-maxage={SHARED_MAX_AGE}, immutable"
 
 
 class StorageError(Exception):
@@ -64,6 +67,9 @@ class MediaStorage(Protocol):
     def delete_objects(self, keys: Sequence[str]) -> dict[str, str]:
         """Delete ``keys``; a missing one counts as deleted. Returns the keys that failed, with the reason."""
 
+    def tidy(self, keys: Sequence[str]) -> None:
+        """Remove what is left around ``keys``, objects that were deleted: empty folders, where a store has folders."""
+
     def walk(self) -> Iterator[StoredObject]:
         """Every object under ``media/``, in no particular order."""
 
@@ -90,7 +96,7 @@ class LocalMediaStorage(FileSystemStorage):
         """
         if parse_key(key) is None:
             raise ObjectMissing(key)
-        return Path(self.location) / key
+        return Path(self.location, key)
 
     def put(self, key: str, source: Path, content_type: str) -> None:
         target = self.object_path(key)
@@ -104,7 +110,7 @@ class LocalMediaStorage(FileSystemStorage):
 
     def open_object(self, key: str) -> BinaryIO:
         try:
-            return self.object_path(key).open("rb")
+            return open(self.object_path(key), "rb")  # noqa: SIM115 (the caller closes it)
         except (FileNotFoundError, NotADirectoryError):
             raise ObjectMissing(key) from None
         except OSError as error:
@@ -116,16 +122,19 @@ class LocalMediaStorage(FileSystemStorage):
             if parse_key(key) is None:
                 failed[key] = "not one of our keys"
                 continue
-            path = Path(self.location) / key
             try:
-                path.unlink(missing_ok=True)
-                _remove_empty(path.parent, stop=Path(self.location))
-            except NotADirectoryError:
-                continue
+                os.unlink(os.path.join(self.location, key))
+            except (FileNotFoundError, NotADirectoryError):
+                pass
             except OSError as error:
                 failed[key] = error.strerror or "failed"
             crash.point("sweep.object")
         return failed
+
+    def tidy(self, keys: Sequence[str]) -> None:
+        location = Path(self.location)
+        for folder in dict.fromkeys(Path(location, key).parent for key in keys if parse_key(key)):
+            _remove_empty(folder, stop=location)
 
     def walk(self) -> Iterator[StoredObject]:
         root = Path(self.location)

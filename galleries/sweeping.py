@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,9 +18,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Q, Sum
 
-from cleanup_lambda.sweep import CLOCK_TOLERANCE, MASS_FLOOR, Due, Report, Visit, is_mass, may_proceed, sweep
+from cleanup_lambda.sweep import MASS_FLOOR, Due, Report, Step, Visit, is_mass, is_same_wait, may_proceed, sweep
 from galleries import crash
 from galleries.counting import change_images
+from galleries.invalidating import forget
 from galleries.metadata import records
 from galleries.models import Gallery, Image, ImageQuerySet, Receipt, State, SweepHold, Usage
 from galleries.storage import StorageError, media_storage
@@ -30,8 +31,20 @@ log = logging.getLogger(__name__)
 
 REAP_AFTER = timedelta(hours=1)  # an upload that has been pending for so long is dead: > 10 x the request limit
 LINGER = timedelta(minutes=15)  # L of LIFECYCLE: longer than any request, worker step or retry
-PAGE = 500  # rows read at a time
-LAYERS = "files, row"
+PAGE = 500  # rows read, claimed and emptied at a time: two waits for the disk, and some 20 ms of the one writer's time
+LISTED = ("gallery", "extension", "renditions", "bytes")  # what the deletion of an image needs to know of it
+RECEIVED = (
+    "gallery",
+    "filename",
+    "bytes",
+    "created_at",
+    "due_at",
+    "expires_at",
+    "removed_at",
+    "taken_down_at",
+    "touched_at",
+)
+LAYERS, LAYERS_WITH_RECORD = "files, row", "files, record, row"
 
 
 @dataclass(frozen=True)
@@ -103,7 +116,7 @@ def _measure(images: ImageQuerySet) -> Report:
 
 def _begun_images(plan: SweepPlan) -> ImageQuerySet:
     """What is on its way out whatever its time: deletions that were begun, and dead uploads."""
-    begun = Image.objects.filter(Q(state=State.DELETING) | _dead_upload(plan.now))
+    begun = Image.objects.unfinished().filter(Q(state=State.DELETING) | _dead_upload(plan.now))
     return begun.filter(gallery=plan.gallery) if plan.gallery else begun
 
 
@@ -116,23 +129,23 @@ class DueRows:
     def due(self) -> Iterator[Due]:
         after: tuple[datetime, UUID] | None = None
         while True:
-            rows = Image.objects.filter(due_images(self.plan)).select_related("gallery").order_by("due_at", "id")
+            rows = Image.objects.filter(due_images(self.plan)).only(*LISTED, "due_at").order_by("due_at", "id")
             if after is not None:
                 rows = rows.filter(Q(due_at__gt=after[0]) | Q(due_at=after[0], id__gt=after[1]))
-            page = list(rows[:PAGE])
+            page = _with_galleries(rows[:PAGE])
             yield from map(_as_due, page)
             if len(page) < PAGE or page[-1].due_at is None:
                 return
             after = (page[-1].due_at, page[-1].id)
 
-    def claim(self, batch: Sequence[Due]) -> list[Due]:
+    def claim(self, batch: Sequence[Due]) -> Step:
         ids = [UUID(item.id) for item in batch]
-        galleries = Image.objects.filter(id__in=ids).values_list("gallery_id", flat=True)
+        galleries = Image.objects.filter(id__in=ids).values_list("gallery_id", flat=True).distinct()
         changes = {"state": State.DELETING, "dedup_key": None, "upload_key": None}
-        change_images(galleries, due_images(self.plan) & Q(id__in=ids), changes, self.plan.now)
-        return _still(batch, State.DELETING)
+        change_images(galleries, due_images(self.plan), changes, self.plan.now, ids=ids)
+        return Step(_still(batch, State.DELETING))
 
-    def drop(self, batch: Sequence[Due]) -> list[Due]:
+    def drop(self, batch: Sequence[Due]) -> Step:
         return _empty_rows(batch, self.plan.now)
 
 
@@ -145,18 +158,18 @@ class DeletingRows:
     def due(self) -> Iterator[Due]:
         last: UUID | None = None
         while True:
-            rows = Image.objects.filter(state=State.DELETING).select_related("gallery").order_by("id")
+            rows = Image.objects.unfinished().filter(state=State.DELETING).only(*LISTED).order_by("id")
             rows = rows.filter(gallery=self.plan.gallery) if self.plan.gallery else rows
-            page = list((rows.filter(id__gt=last) if last else rows)[:PAGE])
+            page = _with_galleries((rows.filter(id__gt=last) if last else rows)[:PAGE])
             yield from map(_as_due, page)
             if len(page) < PAGE:
                 return
             last = page[-1].id
 
-    def claim(self, batch: Sequence[Due]) -> list[Due]:
-        return _still(batch, State.DELETING)
+    def claim(self, batch: Sequence[Due]) -> Step:
+        return Step(_still(batch, State.DELETING))
 
-    def drop(self, batch: Sequence[Due]) -> list[Due]:
+    def drop(self, batch: Sequence[Due]) -> Step:
         return _empty_rows(batch, self.plan.now)
 
 
@@ -164,7 +177,9 @@ def finish_deleting(gallery: Gallery, now: datetime) -> Report:
     """Physically remove what "delete now" put on its way, before the page answers; what fails is left to the sweep."""
     plan = SweepPlan(now, now, gallery.id)
     try:
-        return _run(DeletingRows(plan), None, lambda: True, lambda report: None)
+        report = _run(DeletingRows(plan), None, lambda: True, lambda report: None)
+        forget([gallery.id], now)  # again, now that the objects are gone
+        return report
     except StorageError:
         log.exception("objects could not be deleted; the sweep goes on with them")
         return Report(failed=_begun_images(plan).count())
@@ -176,7 +191,7 @@ def _dead_upload(now: datetime) -> Q:
 
 def reap_dead_uploads(now: datetime, gallery: UUID | None = None) -> int:
     """Pending rows whose upload died enter deletion; their keys are in the row, so nothing is left behind."""
-    dead = Image.objects.filter(_dead_upload(now))
+    dead = Image.objects.unfinished().filter(_dead_upload(now))
     return (dead.filter(gallery=gallery) if gallery else dead).update(**retirement(now))
 
 
@@ -186,14 +201,17 @@ def forget_emptied(now: datetime, time_left: Callable[[], bool] = lambda: True) 
     This catches a put that was on its way while the row was emptied.
     """
     forgotten = 0
-    lingered = Image.objects.filter(state=State.EMPTIED, touched_at__lte=now - LINGER)
-    rows = lingered.select_related("gallery").order_by("touched_at", "id")
-    while time_left() and (page := list(rows[:PAGE])):
-        errors = media_storage().delete_objects([key for image in page for key in image.keys])
-        gone = [image.id for image in page if not any(key in errors for key in image.keys)]
-        records().drop(gone)
-        Gallery.objects.filter(cover__in=gone).update(cover=None)
-        forgotten += lingered.filter(id__in=gone).delete()[0]
+    lingered = Image.objects.unfinished().filter(state=State.EMPTIED, touched_at__lte=now - LINGER)
+    rows = lingered.order_by("touched_at", "id")
+    while time_left() and (page := _with_galleries(rows[:PAGE])):
+        keys = [key for image in page for key in image.keys]
+        errors = media_storage().delete_objects(keys)
+        media_storage().tidy(keys)  # only here: removing a folder takes as long as deleting fifty files
+        emptied = [image for image in page if not any(key in errors for key in image.keys)]
+        left = records().drop(emptied)
+        gone = [image.id for image in emptied if image.id not in left]
+        Gallery.objects.filter(id__in={image.gallery_id for image in page}, cover__in=gone).update(cover=None)
+        forgotten += lingered.filter(id__in=gone).delete()[1].get("galleries.Image", 0)
         crash.point("sweep.forgotten")
         last = page[-1]
         rows = rows.filter(Q(touched_at__gt=last.touched_at) | Q(touched_at=last.touched_at, id__gt=last.id))
@@ -203,7 +221,9 @@ def forget_emptied(now: datetime, time_left: Callable[[], bool] = lambda: True) 
 def drop_empty_galleries(cutoff: datetime) -> int:
     """Rows of removed galleries of which nothing is left."""
     empty = Gallery.objects.filter(removed_at__lte=cutoff, images=None)
-    return empty.filter(id__in=list(empty.values_list("id", flat=True)[:PAGE])).delete()[0]
+    ids = set(empty.values_list("id", flat=True)[:PAGE])
+    dropped = empty.filter(id__in=ids - records().drop_galleries(ids)).delete()
+    return dropped[1].get("galleries.Gallery", 0)
 
 
 def _run(
@@ -212,7 +232,15 @@ def _run(
     time_left: Callable[[], bool],
     progress: Callable[[Report], None],
 ) -> Report:
-    return sweep(source, media_storage(), limit=limit, time_left=time_left, progress=progress, point=crash.point)
+    return sweep(
+        source,
+        media_storage(),
+        limit=limit,
+        batch_size=PAGE,
+        time_left=time_left,
+        progress=progress,
+        point=crash.point,
+    )
 
 
 def _add(report: Report, more: Report) -> None:
@@ -225,6 +253,15 @@ def _add(report: Report, more: Report) -> None:
     report.remaining = report.remaining or more.remaining
 
 
+def _with_galleries(rows: Iterable[Image]) -> list[Image]:
+    """``rows`` with their galleries: many images lie in few of them, and a join would make each anew for each."""
+    images = list(rows)
+    galleries = Gallery.objects.only("owner", "title").in_bulk({image.gallery_id for image in images})
+    for image in images:
+        image.gallery = galleries[image.gallery_id]
+    return images
+
+
 def _as_due(image: Image) -> Due:
     return Due(image.hex, tuple(image.keys), image.bytes)
 
@@ -235,22 +272,23 @@ def _still(batch: Sequence[Due], state: State) -> list[Due]:
     return [item for item in batch if item.id in there]
 
 
-def _empty_rows(batch: Sequence[Due], now: datetime) -> list[Due]:
+def _empty_rows(batch: Sequence[Due], now: datetime) -> Step:
     """Finish 1 of LIFECYCLE: deleting -> emptied; quota and receipt exactly once, by the rows that this call
-    changed."""
-    ids = [UUID(item.id) for item in batch]
-    records().drop(ids)
+    changed. Where the record could not be deleted the row stays deleting, for the next run."""
+    ids = {UUID(item.id) for item in batch}
+    left = records().drop(Image.objects.filter(id__in=ids).only("gallery_id"))
+    ids -= left
     crash.point("sweep.recorded")
     with transaction.atomic():
-        locked = Image.objects.select_for_update(of=("self",)).select_related("gallery").order_by("id")
-        rows = list(locked.filter(id__in=ids, state=State.DELETING))
+        locked = Image.objects.select_for_update().filter(id__in=ids, state=State.DELETING).order_by("id")
+        rows = _with_galleries(locked.only(*RECEIVED))
         hit = Image.objects.filter(id__in=[row.id for row in rows]).update(state=State.EMPTIED, touched_at=now)
         _release(rows)
         receipts = [_receipt(row, reason, now) for row in rows if (reason := _reason(row))]
         Receipt.objects.bulk_create(receipts, ignore_conflicts=True)
     assert hit == len(rows)  # noqa: S101 (the rows are locked)
     done = {row.hex for row in rows}
-    return [item for item in batch if item.id in done]
+    return Step([item for item in batch if item.id in done], failed=len(left))
 
 
 def _release(rows: Sequence[Image]) -> None:
@@ -270,7 +308,7 @@ def _receipt(image: Image, reason: Receipt.Reason, now: datetime) -> Receipt:
         filename=image.filename,
         bytes=image.bytes,
         reason=reason,
-        layers=LAYERS,
+        layers=LAYERS_WITH_RECORD if records().enabled else LAYERS,
         uploaded_at=image.created_at,
         due_at=image.due_at,
         swept_at=now,
@@ -322,17 +360,12 @@ def _held(plan: SweepPlan) -> int:
     first = None if hold is None else Visit(hold.first_seen_at.timestamp(), hold.uptime, hold.boot)
     if may_proceed(first, now):  # the hold stays until the mass is gone: a run that is cut short may go on
         return 0
-    if first is None or not _comparable(first, now):
+    if first is None or not is_same_wait(first, now):
         SweepHold.objects.update_or_create(
             place=place,
             defaults={"first_seen_at": plan.now, "uptime": now.uptime, "boot": now.boot, "due": due},
         )
     return due
-
-
-def _comparable(first: Visit, now: Visit) -> bool:
-    """Whether the hold goes on, or has to begin again because the clock jumped or the machine restarted."""
-    return first.boot == now.boot and abs((now.time - first.time) - (now.uptime - first.uptime)) <= CLOCK_TOLERANCE
 
 
 def _uptime() -> float:

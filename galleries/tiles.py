@@ -10,14 +10,22 @@ from uuid import UUID
 from django.db.models import Q
 from django.urls import reverse
 
+from galleries.access import live_images
 from galleries.models import Gallery, Image, ImageQuerySet
 from galleries.passes import Addresses
+from galleries.prepared import Prepared
 from galleries.problems import Problem
 from galleries.removal import restorable_until
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PAGE_SIZE = 60
-SORTS = ("taken", "uploaded")
+ORDERS = {"taken": ("-sort_at", "-id"), "uploaded": ("-id",)}
+SORTS = tuple(ORDERS)
+# What a tile and the words around it read of an image; its gallery is known.
+TILE_FIELDS = (
+    *("id", "filename", "extension", "renditions", "width", "height", "animated", "placeholder"),
+    *("sort_at", "expires_at", "removed_at", "taken_down_at"),
+)
 
 
 @dataclass(frozen=True)
@@ -28,9 +36,7 @@ class Tile:
     href: str
     original_href: str
     thumbnail: str
-    thumbnail_width: int
     preview: str
-    preview_width: int
     ratio_class: str
     label: str
     day: date
@@ -52,18 +58,34 @@ def read_page(images: ImageQuerySet, sort: str, cursor: str, size: int = PAGE_SI
     Raises:
         Problem: invalid_request when the cursor is not one of ours.
     """
+    ordered = images.order_by(*ORDERS[sort])
+    if cursor:
+        ordered = _after(ordered, sort, *_parse_cursor(cursor))
+    return _as_page(list(ordered[: size + 1]), size)
+
+
+def read_grid_page(gallery: Gallery, now: datetime, sort: str, cursor: str) -> Page:
+    """``read_page`` of what is live in ``gallery``, by a statement that is ready, with the columns of a tile alone.
+
+    Raises:
+        Problem: invalid_request when the cursor is not one of ours.
+    """
+    if not cursor:
+        return _as_page(_FIRST_PAGE[sort].fetch(gallery=gallery.id, now=now), PAGE_SIZE)
+    time, last = _parse_cursor(cursor)
+    place: dict[str, UUID | datetime] = {"time": time, "last": last} if sort == "taken" else {"last": last}
+    return _as_page(_NEXT_PAGE[sort].fetch(gallery=gallery.id, now=now, **place), PAGE_SIZE)
+
+
+def _after(ordered: ImageQuerySet, sort: str, time: datetime, last: UUID) -> ImageQuerySet:
     if sort == "taken":
-        ordered = images.order_by("-sort_at", "-id")
-        if cursor:
-            time, last = _parse_cursor(cursor)
-            ordered = ordered.filter(sort_at__lte=time).filter(Q(sort_at__lt=time) | Q(id__lt=last))
-    else:
-        ordered = images.order_by("-id")
-        if cursor:
-            ordered = ordered.filter(id__lt=_parse_cursor(cursor)[1])
-    rows = list(ordered[: size + 1])
-    more = len(rows) > size
-    return Page(rows[:size], write_cursor(rows[size - 1]) if more else "")
+        return ordered.filter(sort_at__lte=time).filter(Q(sort_at__lt=time) | Q(id__lt=last))
+    return ordered.filter(id__lt=last)
+
+
+def _as_page(rows: list[Image], size: int) -> Page:
+    """``rows``: one more than the page has, where there is one."""
+    return Page(rows[:size], write_cursor(rows[size - 1]) if len(rows) > size else "")
 
 
 def write_cursor(image: Image) -> str:
@@ -83,22 +105,19 @@ def _parse_cursor(cursor: str) -> tuple[datetime, UUID]:
 
 def make_tiles(gallery: Gallery, images: Sequence[Image], addresses: Addresses, sort: str = "taken") -> list[Tile]:
     """The tiles of ``images``, all of ``gallery``; ``sort`` is the order in which their pages lead on to each other."""
-    return [_tile(gallery, image, addresses, "" if sort == "taken" else f"?sort={sort}") for image in images]
+    query = "" if sort == "taken" else f"?sort={sort}"
+    page = reverse("galleries:image-detail", args=[gallery.hex, _ANY_IMAGE])  # once: sixty of them take 2 ms
+    return [_tile(gallery, image, addresses, page.replace(_ANY_IMAGE, image.hex), query) for image in images]
 
 
-def _tile(gallery: Gallery, image: Image, addresses: Addresses, query: str) -> Tile:
+def _tile(gallery: Gallery, image: Image, addresses: Addresses, page: str, query: str) -> Tile:
     image.gallery = gallery
-    sizes = image.rendition_sizes
-    thumbnail, preview = sizes["thumbnail"], sizes["preview"]
-    address = image.get_absolute_url()
     return Tile(
         image=image,
-        href=f"{address}{query}",
-        original_href=f"{address}original/",
+        href=f"{page}{query}",
+        original_href=f"{page}original/",
         thumbnail=addresses.rendition(image, "thumbnail"),
-        thumbnail_width=thumbnail.width,
         preview=addresses.rendition(image, "preview"),
-        preview_width=preview.width,
         ratio_class=image.ratio_class,
         label=image.filename,
         day=image.sort_at.date(),
@@ -112,3 +131,29 @@ def next_url(gallery: Gallery, sort: str, cursor: str) -> str:
     if not cursor:
         return ""
     return f"{reverse('galleries:gallery-detail', args=[gallery.hex])}?sort={sort}&after={cursor}"
+
+
+_ANY_IMAGE = "0" * 32
+_GALLERY, _NOW = UUID(int=1), datetime(2000, 1, 1, tzinfo=UTC)
+_LAST, _TIME = UUID(int=2), datetime(2000, 1, 2, tzinfo=UTC)
+
+
+def _first_page(sort: str) -> Prepared[Image]:
+    def build(gallery: UUID, now: datetime) -> ImageQuerySet:
+        live = live_images(Gallery(id=gallery), now).only(*TILE_FIELDS)
+        return live.order_by(*ORDERS[sort])[: PAGE_SIZE + 1]
+
+    return Prepared(build, gallery=_GALLERY, now=_NOW)
+
+
+def _next_page(sort: str) -> Prepared[Image]:
+    def build(gallery: UUID, now: datetime, last: UUID, time: datetime = _TIME) -> ImageQuerySet:
+        live = live_images(Gallery(id=gallery), now).only(*TILE_FIELDS)
+        return _after(live.order_by(*ORDERS[sort]), sort, time, last)[: PAGE_SIZE + 1]
+
+    place: dict[str, UUID | datetime] = {"time": _TIME, "last": _LAST} if sort == "taken" else {"last": _LAST}
+    return Prepared(build, gallery=_GALLERY, now=_NOW, **place)
+
+
+_FIRST_PAGE = {sort: _first_page(sort) for sort in SORTS}
+_NEXT_PAGE = {sort: _next_page(sort) for sort in SORTS}

@@ -102,7 +102,7 @@ def _check_room() -> None:
 
 def _decode(received: ReceivedFile, workdir: Path, options: UploadOptions) -> DecodedImage:
     try:
-        return decoder().decode(received.path, workdir, keep_metadata=options.keep_metadata)
+        return decoder().decode(received.path, workdir, keep_metadata=options.keep_metadata, offered=received.offered)
     except ImageRejected as rejected:
         raise Problem(rejected.code, detail=rejected.message) from None
     except DecoderUnavailable as failure:
@@ -121,7 +121,9 @@ def _store(gallery: Gallery, received: ReceivedFile, decoded: DecodedImage, opti
         _put_objects(image, decoded)
     except StorageError as error:
         abandon(image)
-        raise Problem("storage_full" if isinstance(error, StorageFull) else "unavailable") from error
+        if isinstance(error, StorageFull):
+            raise Problem("storage_full") from error
+        raise Problem("unavailable", retry_after=5) from error
     crash.point("upload.objects")
     stored = _make_ready(gallery, image)
     crash.point("upload.ready")
@@ -154,6 +156,8 @@ def _new_image(
         source_sha256=options.source_sha256,
         upload_key=upload_key(options.idempotency_key),
         crc32=decoded.crc32,
+        clean_bytes=decoded.clean_bytes,
+        clean_crc32=decoded.clean_crc32,
         taken_at=taken_at,
         sort_at=taken_at or now,
         camera=decoded.camera or options.camera,
@@ -271,7 +275,7 @@ def _answer_with_twin(gallery: Gallery, received: ReceivedFile, options: UploadO
         twin = _visible_twin(gallery, received.sha256, timezone.now())
         if twin is not None:
             return StoredUpload(twin, duplicate=True)
-        pending = Image.objects.filter(gallery=gallery, sha256=received.sha256, state=State.PENDING)
+        pending = Image.objects.unfinished().filter(gallery=gallery, sha256=received.sha256, state=State.PENDING)
         if not pending.exists():
             return None
         if time.monotonic() > deadline:

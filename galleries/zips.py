@@ -11,22 +11,26 @@ from __future__ import annotations
 import struct
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.http import StreamingHttpResponse
+from django.utils import timezone
 from django.utils.http import content_disposition_header
 
+from galleries.clean_copies import open_clean
 from galleries.filenames import archive_names, clean_filename
 from galleries.models import Gallery, ImageQuerySet
 from galleries.problems import Problem
 from galleries.storage import media_storage
+from galleries.throttling import Limit, Spread, per_hour
 
 CHUNK = 256 * 1024  # bytes read at a time
 # Each zip holds a thread for as long as its reader takes: at most half of gunicorn's 64 threads (STACK.md measured it).
 PER_PROCESS = 32
 PER_PERSON = 2
+BEGUN = Spread(Limit("zip", (per_hour(60),)), step=5)  # by one reader; reading goes on when the disk is full
 FIRST_YEAR = datetime(1980, 1, 1, tzinfo=UTC)  # MS-DOS times know nothing earlier
 LAST_YEAR = datetime(2107, 12, 31, tzinfo=UTC)  # ... nor later
 
@@ -45,13 +49,15 @@ _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One file of a zip: its object, its name inside, its size in bytes (less than 4 GiB: an upload is limited to far
-    less), its CRC-32, and the time that it is given."""
+    less), its CRC-32, the time that it is given, and the kind of picture if its metadata is removed on the way out
+    (size and CRC-32 are then of what remains)."""
 
     key: str
     name: bytes
     size: int
     crc32: int
     time: datetime
+    strip: str = ""
 
 
 def zip_response(gallery: Gallery, images: ImageQuerySet, reader: str, *, head: bool = False) -> StreamingHttpResponse:
@@ -59,17 +65,37 @@ def zip_response(gallery: Gallery, images: ImageQuerySet, reader: str, *, head: 
     alone (a server may read a whole body only to throw it away).
 
     Raises:
-        Problem: not_found when there is nothing to pack, rate_limited when too many zips are being read.
+        Problem: not_found when there is nothing to pack, rate_limited when too many zips are being read, or were begun
+            within an hour.
     """
-    entries = freeze_entries(images)
+    name = f"{clean_filename(gallery.title)}.zip"
+    return stream_zip(freeze_entries(images), name, Places(reader, PER_PERSON), head=head)
+
+
+def stream_zip(
+    entries: Sequence[Entry], name: str, places: Places, *, head: bool = False, begin: Callable[[], None] | None = None
+) -> StreamingHttpResponse:
+    """Stream ``entries`` as one zip called ``name`` to a reader who needs these ``places``; ``begin`` is called when
+    they are taken, before the first byte, and may refuse. ``head`` and errors: as ``zip_response``."""
     if not entries:
         raise Problem("not_found", detail="There is nothing to download.")
-    body = () if head else _Body(write_zip(entries), _Slot(reader))
+    body = () if head else _begin(entries, places, begin)
     response = StreamingHttpResponse(body, content_type="application/zip")
     response["Content-Length"] = str(zip_length(entries))
-    name = f"{clean_filename(gallery.title)}.zip"
     response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     return response
+
+
+def _begin(entries: Sequence[Entry], places: Places, begin: Callable[[], None] | None) -> _Body:
+    places.take()
+    try:
+        BEGUN.count(places.reader, now=timezone.now())
+        if begin is not None:
+            begin()
+    except BaseException:
+        places.give_back()
+        raise
+    return _Body(write_zip(entries), places)
 
 
 def freeze_entries(images: ImageQuerySet) -> list[Entry]:
@@ -78,10 +104,12 @@ def freeze_entries(images: ImageQuerySet) -> list[Entry]:
         "filename", "extension", "bytes", "crc32", "sort_at", "gallery__owner_id"
     )
     named = archive_names(images.order_by("sort_at", "id").iterator(chunk_size=1_000))
-    return [
-        Entry(i.original_key, name.encode(), i.bytes, i.crc32, min(max(i.sort_at, FIRST_YEAR), LAST_YEAR))
-        for i, name in named
-    ]
+    return [Entry(i.original_key, name.encode(), i.bytes, i.crc32, clamp_time(i.sort_at)) for i, name in named]
+
+
+def clamp_time(time: datetime) -> datetime:
+    """The nearest time that a zip can hold."""
+    return min(max(time, FIRST_YEAR), LAST_YEAR)
 
 
 def zip_length(entries: Sequence[Entry]) -> int:
@@ -112,7 +140,8 @@ def write_zip(entries: Sequence[Entry]) -> Iterator[bytes]:
 
 def _read(entry: Entry) -> Iterator[bytes]:
     left = entry.size
-    with media_storage().open_object(entry.key) as stored:
+    whole = media_storage().open_object
+    with open_clean(entry.key, entry.strip) if entry.strip else whole(entry.key) as stored:
         while chunk := stored.read(CHUNK):
             left -= len(chunk)
             if left < 0:
@@ -159,36 +188,46 @@ def _dos_time(time: datetime) -> tuple[int, int]:
     return clock, (time.year - 1980) << 9 | time.month << 5 | time.day
 
 
-class _Slot:
-    """A place among the zips being read; given back exactly once."""
+class Places:
+    """Places among the zips being read: one of the ``at_once`` of its reader, one of the process, and one of each of
+    ``also`` (names, which may have so many at once); given back exactly once."""
 
     lock = threading.Lock()
-    readers: Counter[str] = Counter()
+    taken: Counter[str] = Counter()  # by name
 
-    def __init__(self, reader: str) -> None:
+    def __init__(self, reader: str, at_once: int, also: Mapping[str, int] | None = None) -> None:
         self.reader = reader
+        self.most = {"everybody": PER_PROCESS, reader: at_once, **(also or {})}
+        self.held = False
+
+    def take(self) -> None:
+        """
+        Raises:
+            Problem: rate_limited.
+        """
         with self.lock:
-            if self.readers[reader] >= PER_PERSON or self.readers.total() >= PER_PROCESS:
+            if any(self.taken[name] >= most for name, most in self.most.items()):
                 detail = "Other downloads are still running. Try again when one has finished."
                 raise Problem("rate_limited", detail=detail, retry_after=10)
-            self.readers[reader] += 1
-        self.held = True
+            self.taken.update(self.most.keys())
+            self.held = True
 
     def give_back(self) -> None:
         with self.lock:
             if self.held:
                 self.held = False
-                self.readers[self.reader] -= 1
-                if not self.readers[self.reader]:
-                    del self.readers[self.reader]
+                self.taken.subtract(self.most.keys())
+                for name in self.most:
+                    if not self.taken[name]:
+                        del self.taken[name]
 
 
 class _Body:
-    """The zip's bytes; gives the slot back when the reader has all of it or goes away."""
+    """The zip's bytes; gives the places back when the reader has all of it or goes away."""
 
-    def __init__(self, chunks: Iterator[bytes], slot: _Slot) -> None:
+    def __init__(self, chunks: Iterator[bytes], places: Places) -> None:
         self.chunks = chunks
-        self.slot = slot
+        self.places = places
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -197,11 +236,11 @@ class _Body:
         try:
             return next(self.chunks)
         except BaseException:
-            self.slot.give_back()
+            self.places.give_back()
             raise
 
     def close(self) -> None:
-        self.slot.give_back()
+        self.places.give_back()
         close = getattr(self.chunks, "close", None)
         if close is not None:
             close()

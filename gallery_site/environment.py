@@ -7,6 +7,7 @@ the missing variable; nothing falls back in silence.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tempfile
 from contextlib import suppress
@@ -26,6 +27,8 @@ RETENTIONS = ("1h", "1d", "7d", "30d", "1y", "forever")
 MIN_GRACE_WITH_RECORDS = 3600  # LIFECYCLE rule 5: must exceed R plus the largest difference between two clocks
 MAX_UPLOAD = 4 * GIB - 1  # an entry of a zip is written without zip64 sizes (galleries/zips.py)
 DEFAULT_GRACE = 24 * 3600
+
+_DOMAIN = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|http://(127\.0\.0\.1|localhost):\d{1,5}")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Environment:
     cloudfront_domain: str
     cloudfront_key_id: str
     cloudfront_private_key: str
+    cloudfront_distribution_id: str
     max_upload_bytes: int
     max_pixels: int
     quota_bytes: int
@@ -61,6 +65,12 @@ class Environment:
     def https(self) -> bool:
         """Whether people reach the site over TLS: secure-only cookies and HSTS follow from it."""
         return self.site_url.startswith("https://")
+
+    @property
+    def cloudfront_base(self) -> str:
+        """The address of the distribution; "" without one. Always https, but for one that stands in on this machine."""
+        domain = self.cloudfront_domain
+        return domain if not domain or "://" in domain else f"https://{domain}"
 
 
 def read_environment(environ: dict[str, str], root: Path) -> Environment:
@@ -93,6 +103,7 @@ def read_environment(environ: dict[str, str], root: Path) -> Environment:
         cloudfront_domain=get.text("CLOUDFRONT_DOMAIN"),
         cloudfront_key_id=get.text("CLOUDFRONT_KEY_ID"),
         cloudfront_private_key=get.secret("CLOUDFRONT_PRIVATE_KEY"),
+        cloudfront_distribution_id=get.text("CLOUDFRONT_DISTRIBUTION_ID"),
         max_upload_bytes=get.number("GALLERY_MAX_UPLOAD_BYTES", 64 * MIB, least=1, most=MAX_UPLOAD),
         max_pixels=get.number("GALLERY_MAX_PIXELS", 220_000_000, least=1),
         quota_bytes=get.number("GALLERY_QUOTA_BYTES", 10 * GIB),
@@ -126,22 +137,33 @@ def _check_groups(environment: Environment) -> None:
         raise ImproperlyConfigured("GALLERY_DEFAULT_RETENTION is longer than GALLERY_MAX_RETENTION.")
     if environment.table and environment.grace_seconds < MIN_GRACE_WITH_RECORDS:
         raise ImproperlyConfigured("GALLERY_GRACE_SECONDS must be at least 3600 when GALLERY_TABLE is set.")
-    _all_or_none(
-        {
-            "GALLERY_BUCKET": environment.bucket,
-            "GALLERY_TABLE": environment.table,
-            "AWS_REGION": environment.aws_region,
-        },
-        needed_by=("GALLERY_BUCKET", "GALLERY_TABLE"),
-    )
+    # A bucket alone is one server with its files in S3; a table is what the Lambda reads, and it deletes in a bucket.
+    aws = {"GALLERY_BUCKET": environment.bucket, "AWS_REGION": environment.aws_region}
+    _all_or_none(aws, needed_by=("GALLERY_BUCKET",))
+    _all_or_none({"GALLERY_TABLE": environment.table, **aws}, needed_by=("GALLERY_TABLE",))
     cloudfront = {
         "CLOUDFRONT_DOMAIN": environment.cloudfront_domain,
         "CLOUDFRONT_KEY_ID": environment.cloudfront_key_id,
         "CLOUDFRONT_PRIVATE_KEY": environment.cloudfront_private_key,
     }
     _all_or_none(cloudfront, needed_by=tuple(cloudfront))
-    if environment.cloudfront_domain and not environment.bucket:
+    if environment.cloudfront_distribution_id and not environment.cloudfront_domain:
+        raise ImproperlyConfigured("CLOUDFRONT_DOMAIN is missing: CLOUDFRONT_DISTRIBUTION_ID is set and needs it.")
+    if environment.cloudfront_domain:
+        _check_cloudfront(environment)
+
+
+def _check_cloudfront(environment: Environment) -> None:
+    if not environment.bucket:
         raise ImproperlyConfigured("GALLERY_BUCKET is missing: CLOUDFRONT_DOMAIN delivers from it.")
+    if not _DOMAIN.fullmatch(environment.cloudfront_domain):
+        raise ImproperlyConfigured("CLOUDFRONT_DOMAIN must be a domain alone, such as d111111abcdef8.cloudfront.net.")
+    from galleries.cloudfront import load_private_key
+
+    try:
+        load_private_key(environment.cloudfront_private_key)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"CLOUDFRONT_PRIVATE_KEY {error}.") from None
 
 
 def _all_or_none(group: dict[str, str], *, needed_by: tuple[str, ...]) -> None:

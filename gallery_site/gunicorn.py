@@ -50,10 +50,12 @@ def when_ready(server: Arbiter) -> None:
 
 def post_worker_init(worker: Worker) -> None:
     """Expiry and the outbox run beside the requests, in each worker."""
-    from gallery_site import timers
+    from gallery_site import health, timers
 
     bound_quick_stop(worker)
     timers.start()
+    # Says at once what is configured wrong, and spares the first visitor the building of clients.
+    threading.Thread(target=health.look, name="first look", daemon=True).start()
 
 
 def bound_quick_stop(worker: Worker) -> None:

@@ -15,7 +15,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="-")
 # What must not reach a log even inside a foreign message: passes and other queries, link tokens, mail addresses.
 _QUERY = re.compile(r"\?[^\s\"']+")
 _LINK = re.compile(r"/s/[A-Za-z0-9_\-]+")
-_KEY_PATH = re.compile(r"/(reset/key|confirm-email|invite)/[^\s/\"']+")
+_KEY_PATH = re.compile(r"/(reset/key|confirm-email|invite|ending)/[^\s/\"']+")
 _MAIL = re.compile(r"[^\s@\"'<>]+@[^\s@\"'<>]+\.[^\s@\"'<>]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 

@@ -37,6 +37,10 @@ GALLERY_QUOTA_IMAGES = 20_000
 GALLERY_DEFAULT_RETENTION = ENVIRONMENT.default_retention
 GALLERY_MAX_RETENTION = ENVIRONMENT.max_retention
 GALLERY_SIGNUP = ENVIRONMENT.signup
+# Records in DynamoDB, for a deleter that cannot see rows; no table: the rows alone (galleries/metadata.py).
+GALLERY_TABLE = ENVIRONMENT.table
+AWS_REGION = ENVIRONMENT.aws_region
+AWS_ENDPOINT_URL = ENVIRONMENT.aws_endpoint_url
 GRACE = timedelta(seconds=ENVIRONMENT.grace_seconds)
 # LIFECYCLE rule 5: restore window + largest difference between two clocks <= grace. A day keeps 15 minutes for it;
 # a grace of less than an hour is only allowed with one clock (no record store) and keeps a quarter.
@@ -44,7 +48,12 @@ RESTORE_WINDOW = GRACE - min(timedelta(minutes=15), GRACE / 4)
 # An upload is refused when less than this would stay free on the disk (SAFETY 5.4: max(1 GiB, 5 %)).
 GALLERY_MIN_FREE_BYTES = GIB
 GALLERY_MIN_FREE_SHARE = 0.05
-X_ACCEL_REDIRECT = os.environ.get("GALLERY_X_ACCEL_REDIRECT", "")
+# nginx sends files of its own disk itself and asks about passes (galleries/admission.py, deploy/nginx).
+MEDIA_BY_NGINX = os.environ.get("GALLERY_MEDIA_BY_NGINX") == "1" and not ENVIRONMENT.bucket
+CLOUDFRONT_BASE = ENVIRONMENT.cloudfront_base
+CLOUDFRONT_KEY_ID = ENVIRONMENT.cloudfront_key_id
+CLOUDFRONT_PRIVATE_KEY = ENVIRONMENT.cloudfront_private_key
+CLOUDFRONT_DISTRIBUTION_ID = ENVIRONMENT.cloudfront_distribution_id
 UPLOAD_DIR = DATA_DIR / "incoming"
 RUN_TIMERS = True
 
@@ -107,6 +116,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "gallery_site.context.site",
             ],
+            "builtins": ["galleries.templatetags.icons"],
         },
     },
 ]
@@ -132,6 +142,7 @@ SQLITE: dict[str, Any] = {
 
 def _database() -> dict[str, Any]:
     if not ENVIRONMENT.database_url:
+        DATA_DIR.mkdir(parents=True, exist_ok=True)  # SQLite makes its file and no folder
         return SQLITE
     database: dict[str, Any] = environ.Env.db_url_config(ENVIRONMENT.database_url)
     if database["ENGINE"].endswith("sqlite3"):
@@ -158,8 +169,20 @@ CACHES: dict[str, dict[str, Any]] = {
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
+LOCAL_STORAGE: dict[str, Any] = {
+    "BACKEND": "galleries.storage.LocalMediaStorage",
+    "OPTIONS": {"location": DATA_DIR},
+}
+BUCKET_STORAGE: dict[str, Any] = {
+    "BACKEND": "galleries.bucket.BucketMediaStorage",
+    "OPTIONS": {
+        "bucket_name": ENVIRONMENT.bucket,
+        "region_name": ENVIRONMENT.aws_region,
+        "endpoint_url": ENVIRONMENT.aws_endpoint_url or None,
+    },
+}
 STORAGES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "galleries.storage.LocalMediaStorage", "OPTIONS": {"location": DATA_DIR}},
+    "default": BUCKET_STORAGE if ENVIRONMENT.bucket else LOCAL_STORAGE,
     "staticfiles": {"BACKEND": "gallery_site.static.HashedStaticStorage"},
 }
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("jpg", "jpeg", "png", "gif", "webp", "woff", "woff2", "gz", "br", "map")
@@ -214,8 +237,6 @@ ACCOUNT_FORMS = {
 # SAFETY 5.3. "login" only bounds how often the form is posted; what counts is a failed try (accounts/limits.py).
 ACCOUNT_RATE_LIMITS = {
     "login": "60/m/ip",
-    "login_site": "300/m/key",
-    "password_failed": "5/m/ip,20/h/ip,10/h/key,20/d/key",
     "login_failed": "5/m/ip,20/h/ip,10/h/key,20/d/key",  # one-time codes
     "signup": "10/h/ip",
     "reset_password": "10/h/ip,3/h/key",
@@ -259,6 +280,8 @@ SESSION_COOKIE_NAME = f"{_PREFIX}session"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_SECURE = ENVIRONMENT.https
 SESSION_SAVE_EVERY_REQUEST = False  # a Set-Cookie on every page would make cached pages carry sessions
+# In the session: a cookie of their own would have no prefix, and would be deleted without "Secure".
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_COOKIE_NAME = f"{_PREFIX}csrf"
 CSRF_COOKIE_SECURE = ENVIRONMENT.https
 CSRF_COOKIE_HTTPONLY = True  # the page's script reads the token from a meta element
@@ -272,7 +295,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
-_MEDIA_HOSTS = [f"https://{ENVIRONMENT.cloudfront_domain}"] if ENVIRONMENT.cloudfront_domain else []
+_MEDIA_HOSTS = [CLOUDFRONT_BASE] if CLOUDFRONT_BASE else []
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

@@ -1,4 +1,4 @@
-"""The site's own timer: sweep and drain run beside the requests, by themselves, in one thread of each process.
+"""The site's own timers: sweep and drain run beside the requests, by themselves, in a thread each of each process.
 
 Any number of processes may do this at once: every step is a conditional write.
 """
@@ -13,45 +13,52 @@ from django.core.management import call_command
 from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 
-from galleries.metadata import drain_outbox
+from galleries.endings import send_notices
+from galleries.invalidating import send_invalidations
+from galleries.outbox import drain_outbox
 from galleries.problems import Problem
 from galleries.reconciling import remove_stale_uploads
 from galleries.storage import StorageError
 from galleries.sweeping import make_plan, run_sweep
+from galleries.throttling import drop_stale
 from gallery_site.accounts.deletion import drop_empty_accounts
 
 log = logging.getLogger(__name__)
 
 SWEEP_EVERY = 60.0  # seconds
+DRAIN_EVERY = 5.0  # a round that finds nothing is two looks at an empty index
 FIRST_AFTER = 5.0
 TIDY_EVERY = 24 * 60  # rounds: once a day
+NOTICE_EVERY = 15  # rounds
 
 _stop = threading.Event()
-_thread: threading.Thread | None = None
+_threads: list[threading.Thread] = []
 
 
 def start() -> None:
-    """Start the timer thread of this process (once)."""
-    global _thread
-    if _thread is None and settings.RUN_TIMERS:
-        _stop.clear()
-        _thread = threading.Thread(target=_run, name="timers", daemon=True)
-        _thread.start()
+    """Start the timer threads of this process (once); the drain's only where there are records."""
+    if _threads or not settings.RUN_TIMERS:
+        return
+    _stop.clear()
+    _threads.append(threading.Thread(target=_run, name="timers", daemon=True))
+    if settings.GALLERY_TABLE:
+        _threads.append(threading.Thread(target=_run_drain, name="drain", daemon=True))
+    for thread in _threads:
+        thread.start()
 
 
 def stop() -> None:
-    """Ask the thread to end and give it a moment; what it was doing is taken up by the next run."""
-    global _thread
+    """Ask the threads to end and give them a moment; what they were doing is taken up by the next run."""
     _stop.set()
-    if _thread is not None:
-        _thread.join(timeout=2)
-        _thread = None
+    for thread in _threads:
+        thread.join(timeout=2)
+    _threads.clear()
 
 
 def tick() -> None:
-    """One round: publish what waits, remove what is due."""
+    """One round: make edges forget what is gone, remove what is due."""
     now = timezone.now()
-    drain_outbox(now)
+    send_invalidations(now)
     report = run_sweep(make_plan(now), time_left=lambda: not _stop.is_set())
     drop_empty_accounts(now)
     if report.deleted or report.failed or report.held:
@@ -59,9 +66,11 @@ def tick() -> None:
 
 
 def tidy() -> None:
-    """Once a day: sessions that ended, and what killed uploads left in their folder."""
+    """Once a day: sessions that ended, limits that count nothing, and what killed uploads left in their folder."""
+    now = timezone.now()
     call_command("clearsessions")
-    remove_stale_uploads(timezone.now())
+    drop_stale(now)
+    remove_stale_uploads(now)
 
 
 def _run() -> None:
@@ -70,10 +79,23 @@ def _run() -> None:
         wait = SWEEP_EVERY
         try:
             tick()
+            if rounds % NOTICE_EVERY == 0:
+                send_notices(timezone.now())
             if rounds % TIDY_EVERY == 0:
                 tidy()
             rounds += 1
         except (DatabaseError, StorageError, Problem, OSError):
             log.exception("sweep failed; the next run goes on")
+        finally:
+            close_old_connections()
+
+
+def _run_drain() -> None:
+    """Apart from the sweep, which may be at it for minutes."""
+    while not _stop.wait(DRAIN_EVERY):
+        try:
+            drain_outbox(timezone.now())
+        except (DatabaseError, OSError):
+            log.exception("the outbox could not be read; the next round goes on")
         finally:
             close_old_connections()

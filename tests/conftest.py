@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import log_watch
+
 if TYPE_CHECKING:
     from django.test import Client
     from pytest_django import Settings
@@ -59,6 +61,24 @@ def _own_places(settings: Settings, tmp_path_factory: pytest.TempPathFactory) ->
     settings.GALLERY_MIN_FREE_BYTES = 0
     settings.GALLERY_MIN_FREE_SHARE = 0
     settings.RUN_TIMERS = False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs_of_live_sites_tell_nothing() -> Iterator[None]:
+    """The logs of sites in processes of their own, when all of them have ended (tests/log_watch.py)."""
+    yield
+    found = log_watch.live_leaks()
+    assert not found, "\n".join(found[:10])
+
+
+@pytest.fixture(autouse=True)
+def _logs_tell_nothing(_own_places: None) -> Iterator[None]:
+    """Whatever a test does: no token, pass, session key, password or mail address reaches a log."""
+    log_watch.install()
+    log_watch.leaks()  # what a thread of an earlier test said late is nobody's
+    yield
+    found = log_watch.leaks()
+    assert not found, "\n".join(found[:10])
 
 
 @pytest.fixture(scope="session")

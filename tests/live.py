@@ -14,8 +14,11 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import log_watch
+
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse battery"  # noqa: S105 (the cast's)
+FOREIGN = ("AWS_", "CLOUDFRONT_", "DATABASE_", "GALLERY_")  # settings of the run are none of the site's
 START_TIMEOUT = 30.0  # seconds
 
 
@@ -26,10 +29,12 @@ class LiveSite:
     data_dir: Path
     environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    configuration: str = "gallery_site.gunicorn"  # the module of gunicorn's settings
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
         self.port = self.port or free_port()
+        log_watch.live_logs.add((self.log, self.database))
 
     @property
     def address(self) -> str:
@@ -46,7 +51,7 @@ class LiveSite:
     def environ(self) -> dict[str, str]:
         """The environment of every process of this site. PostgreSQL of the run is not for it: each site has its own
         file."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_", "GALLERY_"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         own = {"GALLERY_DATA_DIR": str(self.data_dir), "PORT": str(self.port)}
         return kept | own | self.environment
 
@@ -66,7 +71,7 @@ class LiveSite:
         Raises:
             RuntimeError: it ended, or did not answer in time; the message ends with its log.
         """
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:gallery_site.gunicorn"]
+        command = [sys.executable, "-m", "gunicorn", "-c", f"python:{self.configuration}"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=self.environ(), cwd=ROOT, stdout=log, stderr=log, start_new_session=True

@@ -7,14 +7,20 @@ This one function of access is what keeps the second endpoint as closed as the f
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
 
-from galleries.models import ApiToken, Gallery, Image
+from galleries.endings import EXTEND, find_ending, signed_address
+from galleries.galleries import create_gallery
+from galleries.links import create_link
+from galleries.models import ApiToken, Gallery, Image, Link
 from galleries.passes import Addresses
 from gallery_site.accounts.models import User
 from tests.pictures import store_image
@@ -25,6 +31,9 @@ OWNER = "owner"  # the owner; 404 for everybody else who is signed in
 TOKEN = "token"  # a bearer token alone; no session counts
 TOKEN_OWNER = "token owner"  # ... of the owner
 PASS = "pass"  # whoever holds the pass
+SIGNED = "signed"  # whoever holds the signature of a mailed link; it only asks
+GUEST = "guest"  # whoever holds the link, within its rights
+SERVER = "server"  # the server in front alone, where there is one
 
 
 @dataclass(frozen=True)
@@ -34,12 +43,16 @@ class Row:
     who: str
     method: str = "get"
     status: int = 200
+    body: dict[str, object] | None = None  # JSON
 
 
 ROWS: dict[str, Row] = {
     "": Row(OPEN),
     "healthz": Row(OPEN),
     "readyz": Row(OPEN),
+    "sw.js": Row(OPEN),
+    "offline/": Row(OPEN),
+    "share/": Row(PERSON),
     "deleted/": Row(PERSON),
     "receipts/": Row(PERSON),
     "g/new/": Row(PERSON),
@@ -51,9 +64,27 @@ ROWS: dict[str, Row] = {
     "g/<hex:gallery_id>/zip/": Row(OWNER),
     "g/<hex:gallery_id>/bin/": Row(OWNER),
     "g/<hex:gallery_id>/upload/": Row(OWNER, "post", 302),
+    "g/<hex:gallery_id>/check/": Row(OWNER, "post", 400),  # no JSON: nothing was asked
     "g/<hex:gallery_id>/images/": Row(OWNER, "post", 302),  # nothing selected: back, with a sentence
     "g/<hex:gallery_id>/i/<hex:image_id>/": Row(OWNER),
     "g/<hex:gallery_id>/i/<hex:image_id>/original/": Row(OWNER, status=302),
+    "g/<hex:gallery_id>/links/": Row(OWNER),
+    "g/<hex:gallery_id>/ending/": Row(OWNER, "post", 302),
+    "ending/<str:signed>/": Row(SIGNED),
+    "links/": Row(PERSON),
+    "links/<hex:link_id>/": Row(OWNER),
+    "links/<hex:link_id>/switch/": Row(OWNER, "post", 302),
+    "links/<hex:link_id>/delete/": Row(OWNER, "post", 302),
+    "links/<hex:link_id>/qr.svg": Row(OWNER),
+    "links/<hex:link_id>/card/": Row(OWNER),
+    "s/<link:token>/": Row(GUEST),
+    "s/<link:token>/unlock/": Row(GUEST, "post", 302),
+    "s/<link:token>/pass/": Row(GUEST),
+    "s/<link:token>/zip/": Row(GUEST),
+    "s/<link:token>/report/": Row(GUEST),
+    "s/<link:token>/i/<hex:image_id>/": Row(GUEST),
+    "s/<link:token>/i/<hex:image_id>/original/": Row(GUEST),
+    "media-admission/": Row(SERVER, status=404),
     "media/<path:rest>": Row(PASS),
     "api/v1/openapi.json": Row(OPEN),
     "api/v1/docs": Row(OPEN),
@@ -61,10 +92,18 @@ ROWS: dict[str, Row] = {
     "api/v1/galleries/<hex:gallery_id>": Row(TOKEN_OWNER),
     "api/v1/galleries/<hex:gallery_id>/zip": Row(TOKEN_OWNER),
     "api/v1/galleries/<hex:gallery_id>/images": Row(TOKEN_OWNER),
+    "api/v1/galleries/<hex:gallery_id>/images/check": Row(TOKEN_OWNER, "post", body={"hashes": []}),
+    "api/v1/galleries/<hex:gallery_id>/links": Row(TOKEN_OWNER),
+    "api/v1/links/<hex:link_id>": Row(TOKEN_OWNER),
+    "api/v1/images/bulk": Row(TOKEN, "post", body={"action": "restore", "ids": ["0" * 32]}),
+    "api/v1/me": Row(TOKEN),
+    "api/v1/receipts": Row(TOKEN),
     "api/v1/images/<hex:image_id>": Row(TOKEN_OWNER),
     "api/v1/images/<hex:image_id>/restore": Row(TOKEN_OWNER, "post"),
     "api/v1/images/<hex:image_id>/original": Row(TOKEN_OWNER, status=302),
 }
+ANYBODY = {OPEN: 200, PASS: 200, SIGNED: 200, SERVER: 404}
+TAKING = {"s/<link:token>/zip/", "s/<link:token>/i/<hex:image_id>/original/"}  # what a look-only link refuses
 # Whole families that are not ours, each with its rule.
 ACCOUNTS = "accounts/"
 ADMIN = "admin/"
@@ -92,9 +131,14 @@ class World:
     gallery: Gallery
     image: Image
     media: str
+    link: Link
+    signed: str = ""
 
     def address(self, route: str) -> str:
+        route = route.replace("<link:token>", self.link.token).replace("<hex:link_id>", self.link.hex)
+        route = route.replace("<str:signed>", self.signed)
         route = route.replace("<hex:gallery_id>", self.gallery.hex).replace("<hex:image_id>", self.image.hex)
+        route = route.replace("<hex:link_id>", self.link.hex)
         return self.media if route == "media/<path:rest>" else f"/{route}"
 
 
@@ -102,13 +146,25 @@ class World:
 def world(gallery: Gallery) -> World:
     image = store_image(gallery)
     address = Addresses(gallery, timezone.now(), image.expires_at).rendition(image, "thumbnail")
-    return World(gallery, image, address)
+    now = timezone.now()
+    link = create_link(gallery, kind="download", ends_at=now + timedelta(days=1), now=now)
+    return World(gallery, image, address, link, signed_answer(gallery, now))
+
+
+def signed_answer(gallery: Gallery, now: datetime) -> str:
+    """A mailed answer to the notice that this gallery (of two days and more) ends soon."""
+    Gallery.objects.update(created_at=now - timedelta(days=7))
+    Image.objects.update(expires_at=now + timedelta(hours=40))
+    ending = find_ending(Gallery.objects.measured(now).get(id=gallery.id), now)
+    assert ending is not None
+    return signed_address(ending, EXTEND).split("/")[-2]
 
 
 def ask(client: Client, world: World, route: str, **headers: str) -> int:
     """The status of the answer; a stream is read to its end so that nothing stays open."""
     row = ROWS[route]
-    response = getattr(client, row.method)(world.address(route), headers=headers)
+    how = {} if row.body is None else {"data": row.body, "content_type": "application/json"}
+    response = getattr(client, row.method)(world.address(route), headers=headers, **how)
     if response.streaming:
         list(response)
     return int(response.status_code)
@@ -143,7 +199,16 @@ def test_owner_may_what_the_row_says(route: str, world: World, alice: User) -> N
 @pytest.mark.parametrize("route", sorted(ROWS))
 def test_anonymous_learns_nothing(route: str, world: World) -> None:
     status = ask(Client(), world, route)
-    assert status == {OPEN: 200, PASS: 200, PERSON: 302, OWNER: 302, TOKEN: 401, TOKEN_OWNER: 401}[ROWS[route].who]
+    row = ROWS[route]
+    expected = {
+        **ANYBODY,
+        GUEST: row.status,
+        PERSON: 302,
+        OWNER: 302,
+        TOKEN: 401,
+        TOKEN_OWNER: 401,
+    }
+    assert status == expected[row.who]
 
 
 @pytest.mark.django_db
@@ -152,7 +217,15 @@ def test_anonymous_learns_nothing(route: str, world: World) -> None:
 def test_other_people_find_nothing(route: str, staff: bool, world: World, charlie: User) -> None:
     charlie.is_staff = charlie.is_superuser = staff
     charlie.save()
-    expected = {OPEN: 200, PASS: 200, PERSON: 200, OWNER: 404, TOKEN: 401, TOKEN_OWNER: 401}
+    as_guest = ROWS[route].status
+    expected = {
+        **ANYBODY,
+        GUEST: as_guest,
+        PERSON: 200,
+        OWNER: 404,
+        TOKEN: 401,
+        TOKEN_OWNER: 401,
+    }
     assert ask(signed_in(charlie), world, route) == expected[ROWS[route].who]
     if ROWS[route].who == TOKEN_OWNER:
         token = ApiToken.issue(charlie, "walk", now=timezone.now())[1]
@@ -169,8 +242,50 @@ def test_suspended_owner_is_nobody(route: str, world: World, alice: User) -> Non
     alice.save()
     who = ROWS[route].who
     headers = {"authorization": f"Bearer {token}"} if who in {TOKEN, TOKEN_OWNER} else {}
-    expected = {OPEN: 200, PASS: 404, PERSON: 302, OWNER: 302, TOKEN: 401, TOKEN_OWNER: 401}
+    expected = {
+        OPEN: 200,
+        SERVER: 404,
+        PASS: 404,
+        SIGNED: 404,
+        GUEST: 404,
+        PERSON: 302,
+        OWNER: 302,
+        TOKEN: 401,
+        TOKEN_OWNER: 401,
+    }
     assert ask(client, world, route, **headers) == expected[who]
+
+
+# Who comes with which link, and what each route of a link answers them; TAKING where it differs.
+GUESTS: dict[str, tuple[dict[str, Any], int, int]] = {
+    "looks": ({"kind": "look"}, 200, 403),
+    "looks and downloads": ({}, 200, 200),
+    "locked": ({"passcode": make_password("sea side 22")}, 403, 403),
+    "ended": ({"ends_at": timezone.now() - timedelta(seconds=1)}, 410, 410),
+    "revoked": ({"is_on": False}, 410, 410),
+    "over its limit": ({"max_downloads": 3, "downloads": 3}, 200, 403),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("guest", GUESTS)
+@pytest.mark.parametrize("route", sorted(route for route, row in ROWS.items() if row.who == GUEST))
+def test_guest_may_what_the_link_allows(route: str, guest: str, world: World) -> None:
+    changes, looking, taking = GUESTS[guest]
+    Link.objects.filter(id=world.link.id).update(**changes)
+    expected = taking if route in TAKING else looking
+    if route.endswith("unlock/"):  # asked without a passcode
+        expected = {"locked": 422, "ended": 410, "revoked": 410}.get(guest, 302)
+    assert ask(Client(), world, route) == expected
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("route", sorted(route for route, row in ROWS.items() if row.who == GUEST and "image" in route))
+def test_link_of_another_gallery_opens_nothing_of_this_one(route: str, world: World, alice: User) -> None:
+    now = timezone.now()
+    elsewhere = create_gallery(alice, title="Elsewhere", retention="7d", now=now)
+    other = create_link(elsewhere, kind="download", ends_at=now + timedelta(days=1), now=now)
+    assert ask(Client(), replace(world, link=other), route) == 404
 
 
 @pytest.mark.django_db

@@ -101,6 +101,8 @@ def test_moderators_have_exactly_their_permissions(moderator: User) -> None:
         "galleries.change_gallery",
         "galleries.view_image",
         "galleries.change_image",
+        "galleries.view_report",
+        "galleries.change_report",
     }
 
 

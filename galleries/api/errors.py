@@ -57,6 +57,8 @@ def _problem(exception: Exception | type[Exception]) -> Problem:
             return Problem("file_too_large", detail="This request is too large.")
         case HttpError(status_code=401):
             return Problem("unauthorized")
+        case HttpError(__cause__=Problem() as problem):  # from our parser
+            return problem
         case OperationalError():
             logger.warning("the database did not answer", exc_info=exception)
             return Problem("unavailable", retry_after=5)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from ninja import Router
 from ninja.responses import Status
 
 from galleries.access import live_images
+from galleries.api.conditions import mark, require_match
+from galleries.api.cursors import read_id_cursor, write_cursor
 from galleries.api.errors import invalid_form, refusals
 from galleries.api.schemas import (
     DEFAULT_LIMIT,
@@ -39,7 +41,7 @@ from galleries.zips import zip_response
 
 router = Router(tags=["galleries"])
 READ = ["GET", "HEAD"]
-BODY = ("malformed", "file_too_large", "invalid_request")  # what a JSON body can be
+BODY = ("malformed", "file_too_large", "unsupported_media_type", "invalid_request")  # what a JSON body can be
 
 
 @router.api_operation(READ, "", response=GalleryPage, openapi_extra=refusals("invalid_request"))
@@ -49,15 +51,17 @@ def list_galleries(request: TokenRequest, cursor: Cursor = "", limit: Limit = DE
     galleries = Gallery.objects.visible_to(request.auth.owner).measured(now).order_by("-id")
     if request.auth.gallery_id is not None:
         galleries = galleries.filter(id=request.auth.gallery_id)
-    if cursor:
-        galleries = galleries.filter(id__lt=_parse_cursor(cursor))
+    listing = ("galleries", request.auth.owner_id)
+    after = read_id_cursor(cursor, *listing)
+    if after is not None:
+        galleries = galleries.filter(id__lt=after)
     rows = list(galleries[: limit + 1])
     more = len(rows) > limit
-    return {"items": describe(rows[:limit], now), "next": rows[limit - 1].hex if more else None}
+    return {"items": describe(rows[:limit], now), "next": write_cursor(rows[limit - 1].hex, *listing) if more else None}
 
 
 @router.post("", response={201: GalleryOut}, openapi_extra=refusals(*BODY, "expiry_too_late"))
-def create_gallery(request: TokenRequest, payload: GalleryCreate) -> Status[dict[str, Any]]:
+def create_gallery(request: TokenRequest, response: HttpResponse, payload: GalleryCreate) -> Status[dict[str, Any]]:
     """Make a gallery."""
     if request.auth.gallery_id is not None:
         raise Problem("forbidden", detail="This token is for one gallery only.")
@@ -68,26 +72,30 @@ def create_gallery(request: TokenRequest, payload: GalleryCreate) -> Status[dict
     if problem is not None:
         raise problem
     gallery = make_gallery(request.auth.owner, now=now, **form.cleaned_data)
-    return Status(201, describe([open_gallery(request, gallery.id, now)], now)[0])
+    response.headers["Location"] = f"{request.path}/{gallery.hex}"
+    return Status(201, mark(response, describe([open_gallery(request, gallery.id, now)], now)[0]))
 
 
 @router.api_operation(READ, "/{hex:gallery_id}", response=GalleryOut, openapi_extra=refusals("not_found"))
-def get_gallery(request: TokenRequest, gallery_id: Id) -> dict[str, Any]:
+def get_gallery(request: TokenRequest, response: HttpResponse, gallery_id: Id) -> dict[str, Any]:
     """One gallery."""
     now = timezone.now()
-    return describe([open_gallery(request, gallery_id, now)], now)[0]
+    return mark(response, describe([open_gallery(request, gallery_id, now)], now)[0])
 
 
 @router.patch(
     "/{hex:gallery_id}",
     response=GalleryChanged,
     exclude_unset=True,
-    openapi_extra=refusals("not_found", *BODY, "expiry_too_late"),
+    openapi_extra=refusals("not_found", *BODY, "expiry_too_late", "precondition_failed"),
 )
-def patch_gallery(request: TokenRequest, gallery_id: Id, payload: GalleryChange) -> dict[str, Any]:
+def patch_gallery(
+    request: TokenRequest, response: HttpResponse, gallery_id: Id, payload: GalleryChange
+) -> dict[str, Any]:
     """Rename it or change its retention; with `apply_to_existing` also for the images that it already holds."""
     now = timezone.now()
     gallery = open_gallery(request, gallery_id, now)
+    as_seen = require_match(request, lambda: describe([gallery], now)[0])
     given = payload.model_dump(exclude_unset=True)
     if "retention" in given:
         check_retention(payload.retention)
@@ -97,18 +105,20 @@ def patch_gallery(request: TokenRequest, gallery_id: Id, payload: GalleryChange)
     if problem is not None:
         raise problem
     changes = known | {name: form.cleaned_data[name] for name in given if name in known}
-    outcome = change_gallery(gallery, now=now, apply_to_existing=payload.apply_to_existing, **changes)
-    body = describe([open_gallery(request, gallery_id, now)], now)[0]
+    outcome = change_gallery(gallery, now=now, apply_to_existing=payload.apply_to_existing, as_seen=as_seen, **changes)
+    body = mark(response, describe([open_gallery(request, gallery_id, now)], now)[0])
     if payload.apply_to_existing:
         body["applied"] = {"changed": len(outcome.done), "refused": len(outcome.problems)}
     return body
 
 
-@router.delete("/{hex:gallery_id}", response={204: None}, openapi_extra=refusals("not_found"))
+@router.delete("/{hex:gallery_id}", response={204: None}, openapi_extra=refusals("not_found", "precondition_failed"))
 def delete_gallery(request: TokenRequest, gallery_id: Id) -> None:
     """Hide a gallery with all that is in it, at once; for a while its owner can bring it back on the site."""
     now = timezone.now()
-    remove_gallery(open_gallery(request, gallery_id, now), now)
+    gallery = open_gallery(request, gallery_id, now)
+    require_match(request, lambda: describe([gallery], now)[0])
+    remove_gallery(gallery, now)
 
 
 @router.get("/{hex:gallery_id}/zip", response={200: None}, openapi_extra=refusals("not_found"))
@@ -131,10 +141,3 @@ def describe(galleries: Sequence[Gallery], now: datetime) -> list[dict[str, Any]
             address = Addresses(gallery, now, gallery.first_gone).rendition(cover, "thumbnail")
         described.append(gallery_json(gallery, address))
     return described
-
-
-def _parse_cursor(cursor: str) -> UUID:
-    try:
-        return UUID(hex=cursor)
-    except ValueError:
-        raise Problem("invalid_request", detail="This is not a page of the list.", fields=("cursor",)) from None

@@ -17,11 +17,10 @@ from galleries.api.schemas import UploadFields
 from galleries.api.tokens import TokenRequest
 from galleries.forms import upload_options
 from galleries.problems import Problem
-from galleries.receiving import HashedUpload, HashingUploadHandler, ReceivedFile, too_large
+from galleries.receiving import RENDITIONS, HashedUpload, HashingUploadHandler, ReceivedFile, too_large
 from galleries.uploads import UploadOptions
 
 Files = MultiValueDict[str, Any]
-RENDITIONS = ("preview", "thumbnail")
 # Beside a file of the largest size: two renditions that a client made (a preview of 1600 px is under 1 MB), and fields.
 ROOM_BESIDE = 16 * 1024 * 1024
 
@@ -39,7 +38,7 @@ def received_upload(request: TokenRequest) -> Iterator[tuple[ReceivedFile, Uploa
     try:
         upload = _the_file(files)
         options = _options(request, fields)
-        yield upload.received(), options
+        yield upload.received(files), options
     finally:
         for _, uploads in files.lists():
             for each in uploads:

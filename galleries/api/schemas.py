@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, cast
+from enum import StrEnum
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 from ninja.params.models import Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, WithJsonSchema
 from pydantic.config import JsonDict
 
-from galleries.forms import FILENAME_INPUT_LENGTH
-from galleries.models import Retention
+from galleries.decoding.specs import SPECS
+from galleries.forms import FILENAME_INPUT_LENGTH, PASSCODE_MAX, PASSCODE_MIN
+from galleries.models import Kind, Receipt, Retention
 from galleries.models.gallery import TITLE_LENGTH, default_retention
+from galleries.models.links import NAME_LENGTH
+from galleries.recognising import MAX_HASHES
 
 MAX_LIMIT = 200
+MAX_BULK = 500  # images changed by one request
 DEFAULT_LIMIT = 50
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # stands where nothing was given
 SHA256: JsonDict = {"pattern": "^[0-9a-f]{64}$"}
 METADATA: JsonDict = {"enum": ["strip", "keep"]}
 # RFC 3339, section 5.6: the offset is not optional.
@@ -47,13 +53,15 @@ def _blank_is_absent(value: object) -> object:
 
 Id = Annotated[UUID, WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{32}$"})]
 IdOut = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Time = Annotated[datetime, BeforeValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 TimeOut = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Address = Annotated[str, Field(description="Absolute, or starts with a slash; needs no further credentials.")]
 # Query, not Field: ninja drops the description of the latter.
 Limit = Annotated[int, Query(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many at most.")]
-Cursor = Annotated[str, Query("", max_length=100, description="`next` of the page before.")]
+Cursor = Annotated[str, Query("", max_length=200, description="`next` of the page before.")]
 Title = Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": TITLE_LENGTH})]
+Passcode = Annotated[str, Field(min_length=PASSCODE_MIN, max_length=PASSCODE_MAX)]
 Filename = Annotated[str, Field(min_length=1, max_length=FILENAME_INPUT_LENGTH)]
 
 
@@ -90,6 +98,41 @@ class GalleryChange(Change):
 class ImageChange(Change):
     expires_at: Time | None = Field(None, description="When it goes; null: never.")
     filename: Filename = ""
+
+
+class HashesIn(Input):
+    hashes: list[Hash] = Field(max_length=MAX_HASHES, description="SHA-256 of files, in hex.")
+
+
+class BulkAction(StrEnum):
+    DELETE = "delete"
+    RESTORE = "restore"
+    EXTEND = "extend"
+
+
+class BulkChange(Input):
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    action: BulkAction
+    ids: list[IdOut] = Field(min_length=1, max_length=MAX_BULK)
+    expires_at: Time | None = Field(None, description="Until when at least; null: for ever. For `extend` alone.")
+
+
+class LinkFields(Change):
+    name: str = Field("", json_schema_extra={"maxLength": NAME_LENGTH}, description="For the owner alone.")
+    ends_at: Time = Field(EPOCH, description="It opens nothing from then on; without it 30 days from now.")
+    max_downloads: StrictInt | None = Field(None, description="null: any number.")
+
+
+class LinkCreate(LinkFields):
+    kind: Kind = Field(Kind.DOWNLOAD, description="`download` also lets take originals; without it `download`.")
+    passcode: Passcode | None = Field(None, description="null: none is asked.")
+
+
+class LinkChange(LinkFields):
+    kind: Kind = Kind.LOOK
+    passcode: Passcode | None = Field(None, description="null: none is asked any more.")
+    is_on: StrictBool = Field(True, description="false: revoked, until it is switched on again.")
 
 
 class UploadFields(Input):
@@ -164,10 +207,111 @@ class ImagePage(BaseModel):
     next: str | None = Field(description="The `cursor` of the next page; null: this is the last.")
 
 
+class Match(BaseModel):
+    hash: Hash
+    image_id: IdOut
+
+
+class CheckOut(BaseModel):
+    items: list[Match] = Field(description="The files that are here. What is not in the list is not here.")
+
+
+class BulkResult(BaseModel):
+    id: IdOut
+    status: int = Field(description="What the same change of this image alone would have answered.")
+    code: str | None = Field(description="Why it was refused; null: it is done.")
+    detail: str | None
+    image_id: IdOut | None = Field(description="The image that is in the way.")
+
+
+class BulkOut(BaseModel):
+    results: list[BulkResult]
+
+
+class LinkOut(BaseModel):
+    id: IdOut
+    gallery_id: IdOut
+    name: str
+    kind: Kind
+    address: str = Field(description="What is given away. Empty: it was made under another secret of this site.")
+    created_at: TimeOut
+    ends_at: TimeOut
+    closes_at: TimeOut = Field(description="When it opens nothing any more: its own end, or its gallery's before.")
+    is_on: bool
+    has_passcode: bool
+    max_downloads: int | None
+    downloads: int
+    opens: int
+
+
+class LinkPage(BaseModel):
+    items: list[LinkOut]
+    next: str | None = Field(description="The `cursor` of the next page; null: this is the last.")
+
+
+class Amount(BaseModel):
+    bytes: int
+    images: int
+
+
+class Limits(BaseModel):
+    """What one request may have at most."""
+
+    upload_bytes: int = Field(description="A photo's file.")
+    pixels: int = Field(description="A photo's width times height; formats other than JPEG may have fewer.")
+    page: int = Field(description="`limit` of a list.")
+    bulk: int = Field(description="`ids` of `/images/bulk`.")
+    check: int = Field(description="`hashes` of `/images/check`.")
+
+
+class TokenOut(BaseModel):
+    name: str
+    scopes: list[Literal["read", "write", "delete"]]
+    gallery_id: IdOut | None = Field(description="The one gallery that it is for; null: all.")
+    expires_at: TimeOut
+
+
+class Me(BaseModel):
+    id: IdOut
+    username: str
+    quota: Amount
+    used: Amount = Field(description="Live, being uploaded, deleted and not swept yet.")
+    limits: Limits
+    formats: list[str] = Field(description="The content types that are taken.")
+    retentions: list[Retention]
+    default_retention: Retention
+    token: TokenOut
+
+
+class ReceiptOut(BaseModel):
+    image_id: IdOut
+    gallery_id: IdOut
+    gallery_title: str
+    filename: str
+    bytes: int
+    reason: Receipt.Reason
+    layers: list[str] = Field(description="Where it was removed from.")
+    uploaded_at: TimeOut
+    due_at: TimeOut | None
+    gone_at: TimeOut
+
+
+class ReceiptPage(BaseModel):
+    items: list[ReceiptOut]
+    next: str | None = Field(description="The `cursor` of the next page; null: this is the last.")
+
+
 def upload_schema() -> dict[str, Any]:
     """The JSON Schema of an upload's multipart body."""
     schema = UploadFields.model_json_schema()
     binary = {"type": "string", "format": "binary"}
-    rendition = binary | {"description": "A rendition made by the client; accepted, and not used yet."}
-    files = {"file": binary | {"description": "The photo."}, "preview": rendition, "thumbnail": rendition}
+    renditions = {
+        spec.name: binary
+        | {
+            "description": f"Made by the client: JPEG or WebP, sRGB, upright, {spec.long_edge} px on the long edge at "
+            "most. Saves the site work when it shows the same as the photo, and is not looked at further when not."
+        }
+        for spec in SPECS
+    }
+    files = {"file": binary | {"description": "The photo."}} | renditions
     return schema | {"properties": files | schema["properties"], "required": ["file"]}

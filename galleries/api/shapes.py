@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from galleries.models import Gallery, Image
+from galleries.models import Gallery, Image, Link, Receipt
 from galleries.passes import Addresses
 
 
@@ -47,6 +47,41 @@ def image_json(image: Image, addresses: Addresses) -> dict[str, Any]:
             spec: {"url": addresses.rendition(image, spec), "width": size.width, "height": size.height}
             for spec, size in image.rendition_sizes.items()
         },
+    }
+
+
+def link_json(link: Link) -> dict[str, Any]:
+    """A link whose gallery is measured; its passcode never leaves."""
+    return {
+        "id": link.hex,
+        "gallery_id": link.gallery_id.hex,
+        "name": link.name,
+        "kind": link.kind,
+        "address": link.address,
+        "created_at": rfc3339(link.created_at),
+        "ends_at": rfc3339(link.ends_at),
+        "closes_at": rfc3339(link.closes_at),
+        "is_on": link.is_on,
+        "has_passcode": bool(link.passcode),
+        "max_downloads": link.max_downloads,
+        "downloads": link.downloads,
+        "opens": link.opens,
+    }
+
+
+def receipt_json(receipt: Receipt) -> dict[str, Any]:
+    """What remains to be read of an image that is gone."""
+    return {
+        "image_id": receipt.image.hex,
+        "gallery_id": receipt.gallery.hex,
+        "gallery_title": receipt.gallery_title,
+        "filename": receipt.filename,
+        "bytes": receipt.bytes,
+        "reason": receipt.reason,
+        "layers": [layer.strip() for layer in receipt.layers.split(",")],
+        "uploaded_at": rfc3339(receipt.uploaded_at),
+        "due_at": rfc3339(receipt.due_at),
+        "gone_at": rfc3339(receipt.swept_at),
     }
 
 

@@ -17,9 +17,14 @@ from galleries.access import own_gallery, own_image
 from galleries.models import ApiToken, Gallery, Image
 from galleries.models.tokens import hash_token
 from galleries.problems import Problem
+from galleries.throttling import Limit, Spread, per_minute
 
 # What a token must allow for a request by this method; restoring is a POST like any other change.
 SCOPE_OF_METHOD = {"GET": "read", "HEAD": "read", "POST": "write", "PATCH": "write", "DELETE": "delete"}
+
+
+# 20 a second for a whole minute. Uploads have no such limit: a quota bounds them, and turns (galleries/turns.py).
+READS = Spread(Limit("api-reads", (per_minute(1_200),)), step=60)
 
 
 class TokenRequest(HttpRequest):
@@ -29,24 +34,42 @@ class TokenRequest(HttpRequest):
 
 
 class Bearer(HttpBearer):
-    """``Authorization: Bearer <token>`` (RFC 6750, section 2.1)."""
+    """``Authorization: Bearer <token>`` (RFC 6750, section 2.1). ``any_of``: the scopes of which a token needs one,
+    where the method alone does not say it; the operation asks for the right one then (``require_scope``)."""
+
+    def __init__(self, *any_of: str) -> None:
+        super().__init__()
+        self.any_of = any_of
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken:
         """The token's row.
 
         Raises:
-            Problem: unauthorized when it is unknown, ended or revoked; forbidden when it may not do this.
+            Problem: unauthorized when it is unknown, ended or revoked; forbidden when it may not do this; rate_limited
+                when it read too often.
         """
         now = timezone.now()
         row = ApiToken.objects.valid(now).select_related("owner").filter(hash=hash_token(token)).first()
         if row is None:
             raise Problem("unauthorized")
-        # The limits of SAFETY 5.3 (1,200 reads a minute and token) belong here: known by whom, nothing read yet.
-        scope = SCOPE_OF_METHOD[request.method or ""]
-        if not row.allows(scope):
-            raise Problem("forbidden", detail=f"This token may not {scope}.")
+        usual = SCOPE_OF_METHOD[request.method or ""]
+        if usual == "read":
+            READS.count(row.id, now=now)
+        scopes = self.any_of or (usual,)
+        if not any(map(row.allows, scopes)):
+            require_scope(row, scopes[0])
         row.note_use(now)
         return row
+
+
+def require_scope(token: ApiToken, scope: str) -> None:
+    """The token allows ``scope``.
+
+    Raises:
+        Problem: forbidden.
+    """
+    if not token.allows(scope):
+        raise Problem("forbidden", detail=f"This token may not {scope}.")
 
 
 def require_valid(token: ApiToken, now: datetime) -> None:

@@ -13,12 +13,13 @@ import sys
 import threading
 import time
 import weakref
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from galleries.decoding.limits import Limits
-from galleries.decoding.report import REPORT_MAX, ReportInvalid, parse_line, read_rejection, read_result
+from galleries.decoding.report import REPORT_MAX, ReportInvalid, is_silent, parse_line, read_rejection, read_result
 from galleries.decoding.results import DecodedImage, DecoderUnavailable, ImageRejected
 from galleries.decoding.specs import SPECS
 from galleries.decoding.wire import ORIGINAL_NAME, Job, send_job
@@ -72,31 +73,41 @@ class Decoder:
         self._make_locks()
         _DECODERS.add(self)
 
-    def decode(self, source: Path, workdir: Path, *, keep_metadata: bool) -> DecodedImage:
+    def decode(
+        self, source: Path, workdir: Path, *, keep_metadata: bool, offered: Mapping[str, Path] | None = None
+    ) -> DecodedImage:
         """Check and decode `source`, and write the renditions and the original to store into `workdir`.
 
         The original is written without its metadata; with `keep_metadata` the source's own bytes are to be
-        stored, and nothing is written for them. Nothing is synced to disk.
+        stored, and nothing is written for them. Nothing is synced to disk. `offered`: renditions that came with
+        the picture, by the name of their spec; they save work when they show it, and are never a reason to refuse it.
 
         Raises ImageRejected (the file is the reason; nothing is left in `workdir`) and DecoderUnavailable
         (it is not; may be tried again).
         """
-        job = Job(source, workdir, keep_metadata)
+        job = Job(source, workdir, keep_metadata, offered or {})
         if not self._slots.acquire(timeout=self.limits.queue_seconds):
             raise DecoderUnavailable("too many pictures are waiting")
         try:
-            for _ in range(_ATTEMPTS):
-                answer = self._ask(job)
-                if answer is not None:
-                    return self._read_answer(answer, job)
-                _remove_outputs(workdir)
-                logger.warning("the decoding process died; starting another")
-            raise DecoderUnavailable("the decoding process died twice")
+            return self._decode(job)
         except BaseException:
             _remove_outputs(workdir)
             raise
         finally:
             self._slots.release()
+
+    def _decode(self, job: Job) -> DecodedImage:
+        for _ in range(_ATTEMPTS):
+            answer = self._ask(job)
+            if answer is not None:
+                if job.offered and is_silent(answer):
+                    # What was offered may be the reason of the child's end, and must not be the picture's.
+                    _remove_outputs(job.workdir)
+                    return self._decode(replace(job, offered={}))
+                return self._read_answer(answer, job)
+            _remove_outputs(job.workdir)
+            logger.warning("the decoding process died; starting another")
+        raise DecoderUnavailable("the decoding process died twice")
 
     def close(self) -> None:
         """End the parent process and its children. The next `decode` starts another."""

@@ -14,7 +14,8 @@ from PIL import Image
 
 from galleries.decoding.colour import find_dominant_colour
 from galleries.decoding.limits import Limits
-from galleries.decoding.picture import fit, open_picture, shrink
+from galleries.decoding.offered import LIKENESS_EDGE, Offered, take_offered
+from galleries.decoding.picture import Picture, fit, open_picture, shrink
 from galleries.decoding.results import ImageRejected
 from galleries.decoding.specs import SPECS
 from galleries.decoding.wire import ORIGINAL_NAME, Job
@@ -31,8 +32,8 @@ def run_job(job: Job, limits: Limits, latest: datetime) -> dict[str, object]:
     `latest`: no photo was taken after it.
     """
     with job.source.open("rb") as source:
-        picture = open_picture(source, limits, latest)
-        renditions, smallest = _write_renditions(picture.pixels, job.workdir)
+        picture, offered = _open(source, job, limits, latest)
+        renditions, smallest = _write_renditions(picture.pixels, offered, job.workdir)
         stored = _store_original(source, picture.kind.name, job)
     tiny = shrink(smallest, fit(smallest.size, PLACEHOLDER_EDGE))
     taken_at = picture.facts.taken_at
@@ -50,11 +51,27 @@ def run_job(job: Job, limits: Limits, latest: datetime) -> dict[str, object]:
     }
 
 
-def _write_renditions(pixels: Image.Image, workdir: Path) -> tuple[list[dict[str, object]], Image.Image]:
+def _open(source: BinaryIO, job: Job, limits: Limits, latest: datetime) -> tuple[Picture, Offered]:
+    """The picture, and the offered renditions that show it. With a good one of the largest kind the picture itself
+    is decoded at the small scale of the comparison alone: that is what saves the time."""
+    if SPECS[0].name in job.offered:
+        picture = open_picture(source, limits, latest, LIKENESS_EDGE)
+        offered = take_offered(job.offered, picture)
+        if SPECS[0].name in offered:
+            return picture, offered
+    return open_picture(source, limits, latest), {}
+
+
+def _write_renditions(
+    pixels: Image.Image, offered: Offered, workdir: Path
+) -> tuple[list[dict[str, object]], Image.Image]:
+    """Each from the one before it, or from the pixels that were offered; always encoded here, so that nothing of a
+    stranger's file but its pixels can be served."""
     renditions: list[dict[str, object]] = []
     for spec in SPECS:
-        size = fit(pixels.size, spec.long_edge)
-        if size != pixels.size:
+        if spec.name in offered:
+            pixels = offered[spec.name]
+        elif (size := fit(pixels.size, spec.long_edge)) != pixels.size:
             pixels = shrink(pixels, size, Image.Resampling.LANCZOS)
         encoded = io.BytesIO()  # not straight into the file: Pillow would lose the errno of a full disk
         pixels.save(encoded, spec.format, **spec.options)
@@ -66,6 +83,7 @@ def _write_renditions(pixels: Image.Image, workdir: Path) -> tuple[list[dict[str
                 "width": pixels.width,
                 "height": pixels.height,
                 "bytes": encoded.tell(),
+                "offered": spec.name in offered,
             }
         )
     return renditions, pixels
@@ -81,7 +99,7 @@ def _store_original(source: BinaryIO, kind: str, job: Job) -> dict[str, object]:
     """Write the original without its metadata (unless it is kept as it came), and measure what is stored."""
     source.seek(0)
     if job.keep_metadata:
-        return _measure(source)
+        return _measure(source) | _measure_clean(source, kind)
     with (job.workdir / ORIGINAL_NAME).open("x+b") as target:
         try:
             strip_metadata(source, target, kind)
@@ -90,6 +108,17 @@ def _store_original(source: BinaryIO, kind: str, job: Job) -> dict[str, object]:
             raise ImageRejected("corrupt_image", message) from error
         target.seek(0)
         return _measure(target)
+
+
+def _measure_clean(source: BinaryIO, kind: str) -> dict[str, object]:
+    """What the file would be without its metadata: visitors never get the rest. Nothing when that cannot be made."""
+    source.seek(0)
+    clean = io.BytesIO()
+    try:
+        strip_metadata(source, clean, kind)
+    except CorruptContainer:
+        return {}
+    return {"clean_bytes": clean.tell(), "clean_crc32": zlib.crc32(clean.getbuffer())}
 
 
 def _measure(stored: BinaryIO) -> dict[str, object]:

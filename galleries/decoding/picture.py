@@ -22,7 +22,7 @@ from galleries.decoding.results import ImageRejected
 from galleries.decoding.specs import SPECS
 
 # What Pillow and its codecs raise over damaged pictures: all that was seen over 9,500 files, and their bases.
-_DECODE_ERRORS = (
+DECODE_ERRORS = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -57,7 +57,7 @@ _REDUCING_GAP = 2.0
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture: its upright size; `pixels` at the size of the largest rendition, upright, in sRGB."""
+    """A decoded picture: its upright size; `pixels` scaled down as was asked for, upright, in sRGB."""
 
     kind: Kind
     width: int
@@ -67,8 +67,10 @@ class Picture:
     pixels: Image.Image
 
 
-def open_picture(source: BinaryIO, limits: Limits, latest: datetime) -> Picture:
-    """Check and decode a file. Raises ImageRejected; MemoryError is left to the caller."""
+def open_picture(source: BinaryIO, limits: Limits, latest: datetime, long_edge: int = SPECS[0].long_edge) -> Picture:
+    """Check and decode a file, to pixels of at most `long_edge`. Raises ImageRejected; MemoryError is left to the
+    caller."""
+    source.seek(0)
     kind = _check_format(_check_bytes(source))
     # Pillow raises above twice this, for WebP before it allocates the canvas. Warnings are off there.
     Image.MAX_IMAGE_PIXELS = (_pixel_limit(kind, limits) + 1) // 2
@@ -77,10 +79,10 @@ def open_picture(source: BinaryIO, limits: Limits, latest: datetime) -> Picture:
         with Image.open(source, formats=kind.formats) as image:
             _check_pixels(kind, image, source, limits)
             animated = _is_animated(kind, image, source, limits)
-            return _decode(kind, image, animated, latest)
+            return _decode(kind, image, animated, latest, long_edge)
     except Image.DecompressionBombError as error:
         raise too_many_pixels(limits) from error
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         if _is_read_error(error):
             raise
         if "memory" in str(error).lower():  # how the codecs behind Pillow say MemoryError
@@ -184,17 +186,17 @@ def _is_animated(kind: Kind, image: Image.Image, source: BinaryIO, limits: Limit
     return 1 < frames <= limits.max_frames and width * height * frames <= limits.max_animation_pixels
 
 
-def _decode(kind: Kind, image: Image.Image, animated: bool, latest: datetime) -> Picture:
+def _decode(kind: Kind, image: Image.Image, animated: bool, latest: datetime, long_edge: int) -> Picture:
     """The whole file is read here, at scale where the codec can; so a file that is cut off fails here."""
     width, height = image.size
-    long_edge = SPECS[0].long_edge
+    draft = None
     if isinstance(image, JpegImagePlugin.JpegImageFile):
-        image.draft(None, fit((width, height), long_edge))
+        draft = image.draft(None, fit((width, height), long_edge))
     image.load()
     facts = exif.read_facts(image, latest)
     profile = image.info.get("icc_profile")
-    # The size is that of the file, not of the draft, which rounds up.
-    pixels = shrink(colour.make_scalable(image), fit((width, height), long_edge))
+    # The draft's size is rounded up: what lies beyond the picture's own edge is left out.
+    pixels = shrink(colour.make_scalable(image), fit((width, height), long_edge), box=draft and draft[1])
     pixels = colour.flatten_to_srgb(pixels, profile if isinstance(profile, bytes) else None)
     if facts.orientation in _TURNS:
         pixels = pixels.transpose(_TURNS[facts.orientation])
@@ -213,9 +215,15 @@ def fit(size: tuple[int, int], long_edge: int) -> tuple[int, int]:
 
 
 def shrink(
-    image: Image.Image, size: tuple[int, int], resample: Image.Resampling = Image.Resampling.BICUBIC
+    image: Image.Image,
+    size: tuple[int, int],
+    resample: Image.Resampling = Image.Resampling.BICUBIC,
+    box: tuple[float, float, float, float] | None = None,
 ) -> Image.Image:
-    """The image at `size`; a copy without surroundings even when it has that size already."""
+    """The image, or what of it lies in `box`, at `size`; a copy without surroundings even when it has that size
+    already."""
+    if box is not None and box != (0, 0, *image.size):
+        return image.resize(size, resample, box, reducing_gap=_REDUCING_GAP)
     if image.size == size:
         return image.copy()
     # Large ones are reduced by hand first: resize() drops the gap for pictures with alpha.

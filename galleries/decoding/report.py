@@ -43,6 +43,11 @@ def parse_line(line: bytes) -> Mapping[str, object]:
     return document
 
 
+def is_silent(answer: bytes) -> bool:
+    """True when a child ended without a report: all that came is its parent's line about its end."""
+    return answer.startswith(b'{"exit"')
+
+
 def read_rejection(document: Mapping[str, object]) -> ImageRejected:
     code, message = _text(document, "code"), _text(document, "message")
     if code not in REJECTION_CODES or len(message) > _MESSAGE_MAX or not message.isprintable():
@@ -55,7 +60,7 @@ def read_result(document: Mapping[str, object], job: Job, limits: Limits) -> Dec
     kind = KINDS.get(_text(document, "kind"))
     if kind is None:
         raise ReportInvalid("kind")
-    size = _integer(document, "bytes", 1, 1 << 40)
+    size, crc32 = _integer(document, "bytes", 1, 1 << 40), _integer(document, "crc32", 0, 0xFFFFFFFF)
     original = job.source if job.keep_metadata else job.workdir / ORIGINAL_NAME
     _check_file(original, size)
     camera = _text(document, "camera")
@@ -71,13 +76,19 @@ def read_result(document: Mapping[str, object], job: Job, limits: Limits) -> Dec
         original_path=original,
         bytes=size,
         sha256=_text(document, "sha256", _SHA256),
-        crc32=_integer(document, "crc32", 0, 0xFFFFFFFF),
+        crc32=crc32,
         taken_at=_read_time(document),
         camera=camera,
         placeholder=_text(document, "placeholder", _PLACEHOLDER),
         colour=_text(document, "colour", _COLOUR),
         renditions=_read_renditions(document.get("renditions"), job.workdir),
+        clean_bytes=_clean(document, "clean_bytes", 1 << 40) if job.keep_metadata else size,
+        clean_crc32=_clean(document, "clean_crc32", 0xFFFFFFFF) if job.keep_metadata else crc32,
     )
+
+
+def _clean(document: Mapping[str, object], key: str, highest: int) -> int | None:
+    return _integer(document, key, 0, highest) if key in document else None
 
 
 def _read_renditions(items: object, workdir: Path) -> tuple[Rendition, ...]:
@@ -100,6 +111,7 @@ def _read_rendition(item: object, spec: RenditionSpec, workdir: Path) -> Renditi
         width=_integer(item, "width", 1, spec.long_edge),
         height=_integer(item, "height", 1, spec.long_edge),
         bytes=size,
+        offered=item.get("offered") is True,
     )
 
 

@@ -31,7 +31,10 @@ class DecoderUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Rendition:
-    """A rendition as it lies in the work directory. Sizes in pixels and bytes; `spec` is the spec's name."""
+    """A rendition as it lies in the work directory. Sizes in pixels and bytes; `spec` is the spec's name.
+
+    offered: its pixels are those of the rendition that came with the picture, found to show the same.
+    """
 
     spec: str
     path: Path
@@ -40,6 +43,7 @@ class Rendition:
     width: int
     height: int
     bytes: int
+    offered: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class DecodedImage:
     animated: it moves, and a browser can be asked to play it (frames and pixels within the limits); a longer
         animation is kept as it is, and shown as its first frame.
     original_path, bytes, sha256, crc32: of what is to be stored, metadata removed unless it was to be kept.
+    clean_bytes, clean_crc32: of the same without metadata, None when that could not be made.
     taken_at: aware, UTC; None when the file does not say.
     camera: "" when the file does not say; plain text, not escaped.
     placeholder: a data URI of 16 px. colour: "#rrggbb".
@@ -70,3 +75,5 @@ class DecodedImage:
     placeholder: str
     colour: str
     renditions: tuple[Rendition, ...]
+    clean_bytes: int | None = None
+    clean_crc32: int | None = None

@@ -5,22 +5,27 @@ from __future__ import annotations
 import json
 import os
 import socket
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ORIGINAL_NAME = "original"
 
 _LENGTH_BYTES = 4
-_JOB_MAX = 64 * 1024  # two paths and a flag
+_JOB_MAX = 64 * 1024  # four paths and a flag
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to decode. `source` is read; `workdir` exists and has none of the files to be written."""
+    """One picture to decode. `source` is read; `workdir` exists and has none of the files to be written.
+
+    `offered`: renditions that came with the picture, by the name of their spec; nothing is known about them.
+    """
 
     source: Path
     workdir: Path
     keep_metadata: bool
+    offered: Mapping[str, Path] = field(default_factory=dict)
 
 
 def send_job(control: socket.socket, job: Job, reply: int) -> None:
@@ -30,6 +35,7 @@ def send_job(control: socket.socket, job: Job, reply: int) -> None:
             "source": os.fspath(job.source.absolute()),
             "workdir": os.fspath(job.workdir.absolute()),
             "keep_metadata": job.keep_metadata,
+            "offered": {spec: os.fspath(path.absolute()) for spec, path in job.offered.items()},
         }
     ).encode()
     # The descriptor travels with the length alone: a stream has no message boundaries to attach it to.
@@ -48,7 +54,8 @@ def receive_job(control: socket.socket) -> tuple[Job, int] | None:
     if len(body) < length:
         return None
     fields = json.loads(body)
-    return Job(Path(fields["source"]), Path(fields["workdir"]), bool(fields["keep_metadata"])), descriptors[0]
+    offered = {spec: Path(path) for spec, path in fields["offered"].items()}
+    return Job(Path(fields["source"]), Path(fields["workdir"]), bool(fields["keep_metadata"]), offered), descriptors[0]
 
 
 def _receive(control: socket.socket, length: int) -> bytes:

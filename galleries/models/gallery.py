@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from galleries.models.image import UNHIDDEN
+from galleries.models.links import Guest
 from gallery_site.ids import uuid7
 
 if TYPE_CHECKING:
@@ -63,14 +64,22 @@ def default_retention() -> str:
     return str(settings.GALLERY_DEFAULT_RETENTION)
 
 
+def reach(who: User | Guest, prefix: str = "") -> Q:
+    """Which galleries ``who`` may look at, before anything else is asked; ``prefix`` leads to the gallery
+    ("gallery__")."""
+    if isinstance(who, Guest):
+        return Q(**{f"{prefix}id": who.link.gallery_id})
+    return Q(**{f"{prefix}owner": who})
+
+
 class GalleryQuerySet(models.QuerySet["Gallery"]):
     def present(self) -> Self:
         """Galleries that their owner has not removed and whose owner is not suspended."""
         return self.filter(removed_at=None, owner__is_active=True)
 
-    def visible_to(self, user: User) -> Self:
-        """What ``user`` may open: their own galleries."""
-        return self.present().filter(owner=user)
+    def visible_to(self, who: User | Guest) -> Self:
+        """What ``who`` may look at: a person their own galleries, somebody with a link that link's."""
+        return self.present().filter(reach(who))
 
     def measured(self, now: datetime) -> Self:
         """With what a page says about a gallery, in the same query: ``faded_count`` and ``faded_bytes`` (still in the
@@ -111,6 +120,9 @@ class Gallery(models.Model):
     version = models.PositiveBigIntegerField(default=1)
     created_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True, blank=True)
+    # Of which end the owner was told, and which end they let come (galleries/endings.py).
+    noticed_end = models.DateTimeField(null=True, blank=True)
+    accepted_end = models.DateTimeField(null=True, blank=True)
     image_count = models.PositiveIntegerField(default=0)
     bytes = models.PositiveBigIntegerField(default=0)
 
@@ -150,6 +162,17 @@ class Gallery(models.Model):
     def ends_at(self) -> datetime | None:
         """When the last live image goes, None when one of them stays; of a measured gallery."""
         return None if self.keeps_some else self.last_gone
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its life has ended: photos were here, and the time of the last one is up. A gallery that is merely
+        empty (new, or its photos deleted) is not over, and one that gets new photos lives again. Of a measured
+        gallery."""
+        if self.keeps_some or self.last_gone is not None:
+            return False
+        if self.faded_count:
+            return True
+        receipts = apps.get_model("galleries", "Receipt").objects
+        return bool(receipts.filter(gallery=self.id, reason="expired").exists())
 
     @property
     def hex(self) -> str:

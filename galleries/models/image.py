@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Self
 
 from django.conf import settings
@@ -43,6 +44,11 @@ def unexpired(now: datetime) -> Q:
     return Q(expires_at=None) | Q(expires_at__gt=now)
 
 
+def unchanged_since(seen: int | None) -> Q:
+    """The row still has the version ``seen``; None: whichever it has."""
+    return Q() if seen is None else Q(version=seen)
+
+
 class ImageQuerySet(models.QuerySet["Image"]):
     def live(self, now: datetime) -> Self:
         """Rule 1 of LIFECYCLE without the gallery: ready, hidden by nobody, not expired."""
@@ -55,6 +61,15 @@ class ImageQuerySet(models.QuerySet["Image"]):
     def faded(self, now: datetime) -> Self:
         """Expired, not hidden otherwise and not yet swept: still in the gallery's stored counts."""
         return self.filter(UNHIDDEN, expires_at__lte=now)
+
+    def unfinished(self) -> Self:
+        """All but ready rows: being uploaded or on their way out. Said beside a narrower state it costs nothing, and
+        SQLite takes the index of these few rows only where the index's own condition is repeated."""
+        return self.exclude(state=State.READY)
+
+    def removable(self, now: datetime) -> Self:
+        """What its owner may remove, or has removed already."""
+        return self.filter(unexpired(now), state=State.READY, taken_down_at=None)
 
     def restorable(self, now: datetime) -> Self:
         """Removed by its owner, within the restore window, and neither taken down nor expired."""
@@ -102,6 +117,9 @@ class Image(models.Model):
     stored_sha256 = models.CharField(max_length=64)
     source_sha256 = models.CharField(max_length=64, blank=True, default="")
     crc32 = models.BigIntegerField()
+    # Of the original without metadata, which is what visitors get; NULL: not measured (galleries/clean_copies.py).
+    clean_bytes = models.PositiveBigIntegerField(null=True, blank=True)
+    clean_crc32 = models.BigIntegerField(null=True, blank=True)
     taken_at = models.DateTimeField(null=True, blank=True)
     sort_at = models.DateTimeField()
     camera = models.CharField(max_length=100, blank=True, default="")
@@ -159,8 +177,7 @@ class Image(models.Model):
     @property
     def rendition_sizes(self) -> dict[str, RenditionSize]:
         """The renditions that this image has, by spec."""
-        words = self.renditions.split()
-        return {size.spec: size for size in map(RenditionSize.parse, words[::2], words[1::2])}
+        return dict(_read_renditions(self.renditions))
 
     def rendition_key(self, spec: str) -> str:
         """The key of the rendition ``spec``.
@@ -209,6 +226,13 @@ class RenditionSize:
 
     def __str__(self) -> str:
         return f"{self.spec}.{self.extension} {self.width}x{self.height}"
+
+
+@lru_cache(maxsize=4_096)  # one camera gives few sizes, and a page asks for sixty images' sizes
+def _read_renditions(written: str) -> tuple[tuple[str, RenditionSize], ...]:
+    """What ``write_renditions`` wrote, by spec."""
+    words = written.split()
+    return tuple((size.spec, size) for size in map(RenditionSize.parse, words[::2], words[1::2]))
 
 
 def write_renditions(sizes: Iterable[RenditionSize]) -> str:

@@ -37,6 +37,10 @@ class Usage(models.Model):
     def limit_bytes(self) -> int:
         return settings.GALLERY_QUOTA_BYTES if self.max_bytes is None else self.max_bytes
 
+    @property
+    def limit_images(self) -> int:
+        return settings.GALLERY_QUOTA_IMAGES if self.max_images is None else self.max_images
+
     @classmethod
     def charge(cls, owner_id: object, size: int) -> bool:
         """Take ``size`` bytes and one image from the owner's quota; False when there is no room. Call in a
@@ -57,7 +61,8 @@ class Usage(models.Model):
 
 class OutboxEntry(models.Model):
     """ "Bring the record of this image in line": no payload, it is rebuilt from the row. Unused without a record
-    store."""
+    store. ``since``: the oldest change that the record does not know; ``attempts`` counts what has failed since then.
+    """
 
     image = models.OneToOneField(
         "galleries.Image", on_delete=models.CASCADE, primary_key=True, related_name="outbox_entry"
@@ -65,12 +70,31 @@ class OutboxEntry(models.Model):
     version = models.PositiveBigIntegerField()
     next_try = models.DateTimeField(db_index=True)
     attempts = models.PositiveIntegerField(default=0)
+    since = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name_plural = "outbox entries"
 
     def __str__(self) -> str:
         return f"{self.image_id} v{self.version}"
+
+
+class GalleryOutboxEntry(models.Model):
+    """The same for a gallery."""
+
+    gallery = models.OneToOneField(
+        "galleries.Gallery", on_delete=models.CASCADE, primary_key=True, related_name="outbox_entry"
+    )
+    version = models.PositiveBigIntegerField()
+    next_try = models.DateTimeField(db_index=True)
+    attempts = models.PositiveIntegerField(default=0)
+    since = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "outbox entries of galleries"
+
+    def __str__(self) -> str:
+        return f"{self.gallery_id} v{self.version}"
 
 
 class Receipt(models.Model):
@@ -97,7 +121,10 @@ class Receipt(models.Model):
     swept_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["owner", "-id"], name="receipt_by_owner")]
+        indexes = [
+            models.Index(fields=["owner", "-id"], name="receipt_by_owner"),
+            models.Index(fields=["gallery"], name="receipt_by_gallery"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.filename}: {self.get_reason_display()}"

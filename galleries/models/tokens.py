@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PREFIX = "igal_"  # recognisable, so that secret scanners can find one that leaked
 LIFETIME = timedelta(days=365)
+NAME_LENGTH = 80
 SCOPES = ("read", "write", "delete")
 # "Last used" is shown by the day and the hour; writing it at each request would be a write per read.
 LAST_USED_STEP = timedelta(minutes=10)
@@ -41,7 +42,7 @@ class ApiToken(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
     gallery = models.ForeignKey("galleries.Gallery", on_delete=models.CASCADE, null=True, blank=True, related_name="+")
-    name = models.CharField(max_length=80)
+    name = models.CharField(max_length=NAME_LENGTH)
     hash = models.CharField(max_length=64, unique=True)
     hint = models.CharField(max_length=12, help_text="The first characters, to tell tokens apart.")
     scopes = models.CharField(max_length=60, default=" ".join(SCOPES))
@@ -64,8 +65,15 @@ class ApiToken(models.Model):
         now: datetime,
         scopes: tuple[str, ...] = SCOPES,
         gallery: Gallery | None = None,
+        lifetime: timedelta = LIFETIME,
     ) -> tuple[ApiToken, str]:
-        """Make a token; returns the row and the token itself, which cannot be had again."""
+        """Make a token; returns the row and the token itself, which cannot be had again.
+
+        Raises:
+            ValueError: it would live for more than a year.
+        """
+        if lifetime > LIFETIME:
+            raise ValueError("a token lives for a year at most")
         token = PREFIX + secrets.token_urlsafe(32)
         row = cls.objects.create(
             owner=owner,
@@ -75,9 +83,15 @@ class ApiToken(models.Model):
             hint=token[:10],
             scopes=" ".join(scopes),
             created_at=now,
-            expires_at=now + LIFETIME,
+            expires_at=now + lifetime,
         )
         return row, token
+
+    @property
+    def scope_words(self) -> str:
+        """What it may do, as a sentence says it."""
+        *first, last = self.scopes.split() or ["nothing"]
+        return f"{', '.join(first)} and {last}" if first else last
 
     def allows(self, scope: str) -> bool:
         return scope in self.scopes.split()
@@ -92,3 +106,8 @@ class ApiToken(models.Model):
         if self.last_used_at is None or self.last_used_at < step_ago:
             stale = Q(last_used_at=None) | Q(last_used_at__lt=step_ago)
             ApiToken.objects.filter(stale, id=self.id).update(last_used_at=now)
+
+
+def revoke_token(token_id: UUID, now: datetime) -> None:
+    """End a token at once; one that was revoked before stays as it is."""
+    ApiToken.objects.filter(id=token_id, revoked_at=None).update(revoked_at=now)

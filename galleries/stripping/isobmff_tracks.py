@@ -13,6 +13,10 @@ from galleries.stripping.spans import Span
 MAX_SAMPLES = 250_000
 
 _PICTURE_HANDLERS = frozenset({b"pict", b"vide", b"auxv"})
+# Sample entries of coded pictures. libavif shows a track that has one, whatever its handler says.
+_CODED_PICTURES = frozenset(
+    {b"av01", b"hvc1", b"hev1", b"lhv1", b"avc1", b"avc3", b"vvc1", b"vvi1", b"evc1", b"uncv", b"j2ki", b"mjpg"}
+)
 _SAMPLE_TABLES = frozenset(
     {
         b"stsd",
@@ -73,10 +77,16 @@ def read_movie(file: BoxFile, moov: Box) -> list[Span]:
 
 
 def _read_track(file: BoxFile, trak: Box, budget: _Budget) -> list[Span]:
-    """A track of anything but pictures (sound, timed metadata) is blanked whole and has no samples."""
+    """A track of anything but pictures (sound, timed metadata) is blanked whole and has no samples.
+
+    One that holds coded pictures under another name, or under none, is corrupt: a decoder may show it, or need
+    it for a file that it opens, and whether its samples are a picture or something private nobody can tell.
+    """
     boxes = file.only({b"tkhd", b"edts", b"tref", b"mdia"}, trak.payload, trak.end)
     media = [box for box in boxes if box.kind == b"mdia"]
     if not any(_is_pictures(file, mdia) for mdia in media):
+        if any(_holds_coded_pictures(file, mdia) for mdia in media):
+            raise CorruptContainer("isobmff: a track of pictures that does not say so")
         file.blank(trak)
         return []
     for box in boxes:
@@ -86,8 +96,17 @@ def _read_track(file: BoxFile, trak: Box, budget: _Budget) -> list[Span]:
 
 
 def _is_pictures(file: BoxFile, mdia: Box) -> bool:
-    handlers = [box for box in file.children(mdia.payload, mdia.end) if box.kind == b"hdlr"]
-    return any(file.cursor(box, 8).four() in _PICTURE_HANDLERS for box in handlers)
+    return any(file.cursor(box, 8).four() in _PICTURE_HANDLERS for box in _inside(file, [mdia], b"hdlr"))
+
+
+def _holds_coded_pictures(file: BoxFile, mdia: Box) -> bool:
+    tables = _inside(file, _inside(file, [mdia], b"minf"), b"stbl")
+    entries = [entry for stsd in _inside(file, tables, b"stsd") for entry in file.children(stsd.payload + 8, stsd.end)]
+    return any(entry.kind in _CODED_PICTURES for entry in entries)
+
+
+def _inside(file: BoxFile, boxes: list[Box], kind: bytes) -> list[Box]:
+    return [inner for box in boxes for inner in file.children(box.payload, box.end) if inner.kind == kind]
 
 
 def _read_media(file: BoxFile, mdia: Box, budget: _Budget) -> list[Span]:

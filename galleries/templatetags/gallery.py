@@ -58,9 +58,14 @@ def gone_on(expires_at: datetime | None) -> str:
 @register.filter
 def urgency(expires_at: datetime | None) -> str:
     """The step of a remaining time: "" (calm), "soon" (under 3 days) or "today" (under 1 day)."""
+    return step_left(expires_at, timezone.now())
+
+
+def step_left(expires_at: datetime | None, now: datetime) -> str:
+    """See ``urgency``."""
     if expires_at is None:
         return ""
-    left = expires_at - timezone.now()
+    left = expires_at - now
     if left < TODAY:
         return "today"
     return "soon" if left < SOON else ""

@@ -17,12 +17,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django.views.decorators.vary import vary_on_headers
 
 from galleries.access import live_images, own_gallery, own_removed_gallery, parse_ids
+from galleries.endings import find_ending
 from galleries.forms import GalleryEditForm
 from galleries.galleries import change_gallery
 from galleries.models import Gallery, Retention
 from galleries.passes import Addresses
 from galleries.removal import remove_gallery, restore_gallery
-from galleries.tiles import SORTS, make_tiles, next_url, read_page
+from galleries.tiles import SORTS, make_tiles, next_url, read_grid_page
 from galleries.views.requests import PersonRequest, is_fragment
 from galleries.zips import zip_response
 
@@ -36,7 +37,7 @@ def detail(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
     gallery = own_gallery(request.user, gallery_id, now)
     sort = request.GET.get("sort", "taken")
     sort = sort if sort in SORTS else "taken"
-    page = read_page(live_images(gallery, now), sort, request.GET.get("after", ""))
+    page = read_grid_page(gallery, now, sort, request.GET.get("after", ""))
     addresses = Addresses(gallery, now, gallery.first_gone)
     tiles = make_tiles(gallery, page.images, addresses, sort)
     context = {
@@ -44,10 +45,12 @@ def detail(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
         "tiles": tiles,
         "next_url": next_url(gallery, sort, page.cursor),
         "sort": sort,
+        "ending": find_ending(gallery, now),
         **summary(gallery),
         "pass_until": min([addresses.look(image).until for image in page.images], default=addresses.window),
         "pass_url": reverse("galleries:gallery-pass", args=[gallery.hex]),
         "upload_url": reverse("galleries:image-upload", args=[gallery.hex]),
+        "check_url": reverse("galleries:image-check", args=[gallery.hex]),
         "images_url": reverse("galleries:images-action", args=[gallery.hex]),
         "zip_url": reverse("galleries:gallery-zip", args=[gallery.hex]),
         "retention_choices": Retention.allowed(),
@@ -116,19 +119,20 @@ def fresh_pass(request: PersonRequest, gallery_id: UUID) -> JsonResponse:
     now = timezone.now()
     gallery = own_gallery(request.user, gallery_id, now)
     addresses = Addresses(gallery, now, gallery.first_gone)
+    return JsonResponse(fresh_passes(gallery, addresses, request.GET.get("ids", ""), now))
+
+
+def fresh_passes(gallery: Gallery, addresses: Addresses, ids: str, now: datetime) -> dict[str, Any]:
+    """What ``static/js/passes.js`` asks for: one query for all pictures, or one for each of ``ids`` (divided by
+    commas) near an expiry."""
     if addresses.shared is not None:
-        return JsonResponse({"until": addresses.shared.until, "query": addresses.shared.query, "queries": {}})
-    return JsonResponse({"query": "", **_passes_by_image(request, gallery, addresses, now)})
-
-
-def _passes_by_image(request: PersonRequest, gallery: Gallery, addresses: Addresses, now: datetime) -> dict[str, Any]:
-    images = live_images(gallery, now).filter(id__in=parse_ids(request.GET.get("ids", "").split(",")))
+        return {"until": addresses.shared.until, "query": addresses.shared.query, "queries": {}}
     passes = {}
-    for image in images:
+    for image in live_images(gallery, now).filter(id__in=parse_ids(ids.split(","))):
         image.gallery = gallery
         passes[image.hex] = addresses.look(image)
     until = min([each.until for each in passes.values()], default=addresses.window)
-    return {"until": until, "queries": {identifier: each.query for identifier, each in passes.items()}}
+    return {"query": "", "until": until, "queries": {identifier: each.query for identifier, each in passes.items()}}
 
 
 @login_required

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -18,8 +19,10 @@ from galleries.galleries import create_gallery as make_gallery
 from galleries.galleries import find_covers
 from galleries.models import Gallery, Usage
 from galleries.passes import Addresses
+from galleries.problems import Problem
 from galleries.tiles import Tile, make_tiles
 from galleries.views.requests import PersonRequest, is_fragment, person
+from gallery_site.errors import wants_json
 
 CARDS = 24
 
@@ -81,9 +84,22 @@ def create_gallery(request: PersonRequest) -> HttpResponse:
     form = GalleryForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         gallery = make_gallery(request.user, now=timezone.now(), **form.cleaned_data)
-        return redirect(gallery)
+        return JsonResponse(upload_target(gallery), status=201) if wants_json(request) else redirect(gallery)
+    if request.method == "POST" and wants_json(request):
+        raise Problem("invalid_request", fields=tuple(form.errors))
     status = 422 if request.method == "POST" else 200
     return render(request, "galleries/gallery_form.html", {"form": form}, status=status)
+
+
+def upload_target(gallery: Gallery) -> dict[str, str]:
+    """What the uploader needs to know of a gallery (static/js/upload)."""
+    arguments = [gallery.hex]
+    return {
+        "galleryId": gallery.hex,
+        "title": gallery.title,
+        "uploadUrl": reverse("galleries:image-upload", args=arguments),
+        "checkUrl": reverse("galleries:image-check", args=arguments),
+    }
 
 
 def make_cards(galleries: list[Gallery], now: datetime) -> list[Card]:

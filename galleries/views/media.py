@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl, urlsplit
+
+from django.conf import settings
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from galleries.admission import admit
 from galleries.media import Asked, deliver
 from galleries.problems import Problem
 
@@ -32,6 +36,26 @@ def media_object(request: HttpRequest, rest: str) -> HttpResponseBase:
     if delivery.file is None:
         return HttpResponse(status=delivery.status, headers=delivery.headers)
     return SlicedResponse(delivery.file, status=delivery.status, headers=delivery.headers)
+
+
+@require_safe
+def media_admission(request: HttpRequest) -> HttpResponse:
+    """What nginx asks once a minute about a pass, before it sends files itself (deploy/nginx); nobody else may."""
+    asked = urlsplit(request.headers.get("X-Original-URI", ""))
+    if not settings.MEDIA_BY_NGINX:
+        raise Problem("not_found")
+    try:
+        admission = admit(asked.path.removeprefix("/"), dict(parse_qsl(asked.query)), timezone.now())
+    except Problem:
+        return HttpResponse(status=403)  # the one refusal that nginx understands; it answers 404
+    headers = {
+        # nginx keeps it through this second, and looks at whole seconds only.
+        "X-Accel-Expires": f"@{admission.until - 1}",
+        "X-Media-Cache-Control": admission.cache_control,
+        "X-Media-Hidden": " ".join(admission.hidden),
+        "X-Media-Disposition": admission.disposition,
+    }
+    return HttpResponse(status=204, headers=headers)
 
 
 class SlicedResponse(FileResponse):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from uuid import UUID
 
 from django.contrib import messages
@@ -18,6 +19,8 @@ from galleries.forms import upload_options
 from galleries.models import Gallery
 from galleries.problems import Problem
 from galleries.receiving import HashedUpload
+from galleries.recognising import MAX_HASHES, find_held
+from galleries.turns import uploads
 from galleries.uploads import StoredUpload, UploadOptions, store_upload
 from galleries.views.requests import PersonRequest
 from gallery_site.errors import wants_json
@@ -31,20 +34,45 @@ def upload(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
     """Store the files of this request in the gallery."""
     gallery = own_gallery(request.user, gallery_id, timezone.now())
     files = [file for file in request.FILES.getlist("file") if isinstance(file, HashedUpload)]
-    if wants_json(request):
-        return _upload_one(request, gallery, files)
-    return _upload_form(request, gallery, files)
+    with uploads.turn(request.user.pk):
+        if wants_json(request):
+            return _upload_one(request, gallery, files)
+        store_all(request, gallery, files)
+        return redirect(gallery)
+
+
+@login_required
+@require_POST
+def check(request: PersonRequest, gallery_id: UUID) -> JsonResponse:
+    """Which of these files (``{"hashes": [...]}``) are in the gallery already: ``{"held": {hash: image id}}``."""
+    now = timezone.now()
+    gallery = own_gallery(request.user, gallery_id, now)
+    held = find_held(gallery, _hashes(request), now)
+    return JsonResponse({"held": {each: image.hex for each, image in held.items()}})
+
+
+def _hashes(request: PersonRequest) -> list[str]:
+    if request.content_type != "application/json":  # the body of a form is read already
+        raise Problem("malformed")
+    try:
+        hashes = json.loads(request.body)["hashes"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Problem("malformed") from None
+    if not isinstance(hashes, list) or len(hashes) > MAX_HASHES or not all(isinstance(each, str) for each in hashes):
+        raise Problem("invalid_request", fields=("hashes",))
+    return hashes
 
 
 def _upload_one(request: PersonRequest, gallery: Gallery, files: list[HashedUpload]) -> HttpResponse:
     if len(files) != 1:
         raise Problem("invalid_request", detail="Send exactly one file.", fields=("file",))
-    stored = store_upload(gallery, files[0].received(), _options(request))
+    stored = store_upload(gallery, files[0].received(request.FILES), _options(request))
     body = image_alone_json(stored.image, gallery, timezone.now())
     return JsonResponse({"duplicate": stored.duplicate, "image": body}, status=200 if stored.duplicate else 201)
 
 
-def _upload_form(request: PersonRequest, gallery: Gallery, files: list[HashedUpload]) -> HttpResponse:
+def store_all(request: PersonRequest, gallery: Gallery, files: list[HashedUpload]) -> None:
+    """Store each file of a plain form, whatever becomes of the others, and tell the person on the next page."""
     stored: list[StoredUpload] = []
     problems: list[str] = []
     options = _options(request)
@@ -54,7 +82,6 @@ def _upload_form(request: PersonRequest, gallery: Gallery, files: list[HashedUpl
         except Problem as problem:
             problems.append(f"{clean_filename(file.given_name)}: {problem.sentence}")
     _tell(request, stored, problems)
-    return redirect(gallery)
 
 
 def _options(request: PersonRequest) -> UploadOptions:

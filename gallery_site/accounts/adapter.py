@@ -22,9 +22,10 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from galleries.problems import Problem
 from gallery_site.accounts.deletion import RESERVED_PREFIX
 from gallery_site.accounts.invitations import Invitation, read_invitation
-from gallery_site.accounts.limits import FAILED_SIGN_IN, forget_failures, seconds_to_wait, take_sign_in
+from gallery_site.accounts.limits import forget_failures, take_sign_in
 from gallery_site.accounts.models import User
 from gallery_site.context import site
 
@@ -91,19 +92,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count before hashing, so that a refused try costs nothing; allauth rolls the count back after success."""
-        name = _name(credentials)
-        self._login_failed_rl_usage = take_sign_in(request, name)
-        if self._login_failed_rl_usage is None:
-            request.retry_after = seconds_to_wait(request, FAILED_SIGN_IN, name)  # type: ignore[attr-defined]
-            raise ImmediateHttpResponse(respond_429(request))
+        try:
+            self._login_failed_rl_usage = take_sign_in(request, _name(credentials))
+        except Problem as problem:
+            request.retry_after = problem.retry_after  # type: ignore[attr-defined]
+            raise ImmediateHttpResponse(respond_429(request)) from None
 
     def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
-        forget_failures(request, _name(credentials))
+        forget_failures(_name(credentials))
 
     def set_password(self, user: User, password: str) -> None:
         super().set_password(user, password)
-        if request_context.request is not None:
-            forget_failures(request_context.request, user.username)
+        for name in (user.username, user.email):
+            forget_failures(name)
 
     # --- where to go -------------------------------------------------------------------------------------------------
 

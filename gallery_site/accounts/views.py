@@ -22,7 +22,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from galleries.models import Usage
+from galleries.models import ApiToken, Usage
 from gallery_site.accounts.adapter import INVITATION_SESSION_KEY, signup_closed
 from gallery_site.accounts.deletion import delete_account
 from gallery_site.accounts.forms import DeleteAccountForm, ThemeForm
@@ -68,6 +68,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "has_totp": Authenticator.Type.TOTP in authenticators,
         "passkeys": [*authenticators].count(Authenticator.Type.WEBAUTHN),
         "session_count": UserSession.objects.filter(user=user).count(),
+        "token_count": ApiToken.objects.valid(timezone.now()).filter(owner=user).count(),
         "themes": User.Theme.choices,
     }
     return render(request, "accounts/overview.html", context)

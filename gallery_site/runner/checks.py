@@ -74,6 +74,7 @@ def _checks(environment: Virtualenv) -> list[tuple[str, Check]]:
         ("form: ruff format", command("ruff", "format", "--check", ".")),
         ("templates: djlint", command("python", "-m", "djlint", "templates", "--lint", "--quiet")),
         ("JavaScript and CSS: biome", command("biome", "ci", "--colors=off", "static")),
+        ("CloudFormation: cfn-lint", command("cfn-lint", "deploy/template.yaml")),
         ("migrations are complete", command("python", "manage.py", "makemigrations", "--check", "--dry-run")),
         ("manage.py check", command("python", "manage.py", "check", "--fail-level", "WARNING")),
         ("no registry host in any file", problems(hygiene.registry_hosts)),

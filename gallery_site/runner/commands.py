@@ -23,12 +23,15 @@ Image Gallery. Each command first sets up what it needs in .venv.
 
   python3 run.py                     start the site on http://127.0.0.1:8000 (PORT), with expiry running
   python3 run.py manage COMMAND ...  manage.py with the site's environment, also while the site runs
+  python3 run.py gallery COMMAND ... the command-line client: push a folder, pull a gallery (needs no set-up)
   python3 run.py test [ARGS ...]     all tests, the browser's too; with ARGS, pytest with just these
   python3 run.py check               lint, types, templates, JavaScript, migrations, lock files
   python3 run.py format              put Python and JavaScript files in the form that check asks for
   python3 run.py lock [--upgrade]    write requirements*.txt anew from pyproject.toml
-  python3 run.py bench [ARGS ...]    measure
-  python3 run.py aws                 the same site on an emulated AWS
+  python3 run.py bench [ARGS ...]    measure, beside physical limits (bench/README.md)
+  python3 run.py lambda              pack the cleanup Lambda into deploy/build/, for a deployment
+  python3 run.py aws                 the same site on an AWS that is emulated on this machine
+  python3 run.py aws manage COMMAND  manage.py with the environment of that site, while it runs
 
 Environment: PORT, GALLERY_BIND (0.0.0.0: open to phones on the same network), GALLERY_DATA_DIR (default ./var);
 all of them in the README.
@@ -78,11 +81,19 @@ def _manage(arguments: list[str]) -> int:
     _become(environment.python, str(ROOT / "manage.py"), *arguments)
 
 
+def _gallery(arguments: list[str]) -> int:
+    """Where the caller stands, so that the folders that they name are theirs."""
+    os.environ["PYTHONPATH"] = str(ROOT)
+    _become(Path(sys.executable), "-m", "galleries.cli", *arguments)
+
+
 def _test(arguments: list[str]) -> int:
+    from gallery_site.runner.emulator import emulator_environment
     from gallery_site.runner.testing import run_tests
 
     environment = Virtualenv(ROOT)
     environment.ensure(dev=True)
+    emulator_environment(ROOT).ensure()
     with _scratch_data():
         return run_tests(environment, arguments)
 
@@ -119,16 +130,41 @@ def _lock(arguments: list[str]) -> int:
 
 
 def _bench(arguments: list[str]) -> int:
-    if not (ROOT / "bench" / "__main__.py").exists():
-        return _not_built("bench")
     environment = Virtualenv(ROOT)
     environment.ensure(dev=True)
     return subprocess.run([environment.python, "-m", "bench", *arguments], cwd=ROOT, check=False).returncode
 
 
-def _not_built(name: str) -> int:
-    print(f"run.py {name} is not built yet.", file=sys.stderr)
-    return WRONG_USE
+def _aws(arguments: list[str]) -> int:
+    from gallery_site.runner.emulator import emulator_environment, site_environment, start_command
+
+    environment = Virtualenv(ROOT)
+    if arguments[:1] == ["manage"]:
+        site = site_environment(ROOT)
+        if site is None:
+            print("That site is not running: its data lasts while python3 run.py aws does.", file=sys.stderr)
+            return 1
+        environment.ensure()
+        os.environ.clear()
+        os.environ.update(site)
+        _become(environment.python, str(ROOT / "manage.py"), *arguments[1:])
+    if arguments:
+        print("aws takes nothing, or manage COMMAND.", file=sys.stderr)
+        return WRONG_USE
+    check_listening(*listen_address(os.environ))
+    environment.ensure()
+    emulator = emulator_environment(ROOT)
+    emulator.ensure()
+    _become(environment.python, *start_command(environment, emulator, ROOT), directory=ROOT)
+
+
+def _lambda(arguments: list[str]) -> int:
+    from gallery_site.runner.packaging import write_lambda
+
+    if arguments:
+        print("lambda takes no arguments.", file=sys.stderr)
+        return WRONG_USE
+    return write_lambda(ROOT)
 
 
 def _become(python: Path, *arguments: str, directory: Path | None = None) -> NoReturn:
@@ -152,11 +188,12 @@ def _scratch_data() -> Iterator[None]:
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
     "manage": _manage,
+    "gallery": _gallery,
     "test": _test,
     "check": _check,
     "format": _format,
     "lock": _lock,
     "bench": _bench,
-    "aws": lambda _: _not_built("aws"),
-    "lambda": lambda _: _not_built("lambda"),
+    "aws": _aws,
+    "lambda": _lambda,
 }

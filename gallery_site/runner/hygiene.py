@@ -45,7 +45,7 @@ def project_files(root: Path) -> list[Path]:
         names = [name.decode(errors="surrogateescape") for name in listing.stdout.split(b"\0") if name]
         paths = [root / name for name in names]
     else:
-        skipped = {".venv", ".git", "var", "__pycache__"}
+        skipped = {".venv", ".venv-aws", ".git", "var", "__pycache__"}
         paths = [path for path in root.rglob("*") if not skipped.intersection(path.relative_to(root).parts)]
     return sorted({path for path in paths if path.is_file()})
 

@@ -1,4 +1,5 @@
-"""The lock files: requirements.txt (to run) and requirements-dev.txt (to work on it), made from pyproject.toml.
+"""The lock files, made from pyproject.toml: requirements.txt (to run), requirements-dev.txt (to work on it),
+requirements-aws.txt (the AWS emulator, which has an environment of its own).
 
 They name every version and every hash, and no address. ``run.py lock`` writes them, ``run.py check`` compares.
 """
@@ -12,8 +13,14 @@ from pathlib import Path
 
 RUNTIME_LOCK = "requirements.txt"
 DEV_LOCK = "requirements-dev.txt"
-# What a lock is made of besides [project.dependencies]: HEIC reading is an extra that set-up installs.
-SOURCES = {RUNTIME_LOCK: ["--extra", "heic"], DEV_LOCK: ["--extra", "heic", "--group", "dev"]}
+EMULATOR_LOCK = "requirements-aws.txt"
+# What each lock is made of. HEIC reading is an extra that set-up installs. The emulator stands alone: its botocore is
+# older than the site's, and a site that shared its packages would not be the site that runs on AWS.
+SOURCES = {
+    RUNTIME_LOCK: ["pyproject.toml", "--extra", "heic"],
+    DEV_LOCK: ["pyproject.toml", "--extra", "heic", "--group", "dev"],
+    EMULATOR_LOCK: ["--group", "aws"],
+}
 DIRECT = "image-gallery (pyproject.toml"
 
 _PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9._-]*)(\[[^\]]*\])?==(?P<version>[^\s;\\]+)", re.IGNORECASE)
@@ -55,7 +62,7 @@ def normalise(name: str) -> str:
 def write_locks(root: Path, uv: Path, *, upgrade: bool = False) -> int:
     """Resolve both locks anew; pins that still fit are kept unless ``upgrade``. Returns uv's exit code."""
     for name, source in SOURCES.items():
-        command = [str(uv), "pip", "compile", "--quiet", "pyproject.toml", *source, "--output-file", name]
+        command = [str(uv), "pip", "compile", "--quiet", *source, "--output-file", name]
         command += ["--universal", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"]
         command += ["--python-version", "3.11", "--custom-compile-command", "python3 run.py lock"]
         command += ["--upgrade"] if upgrade else []
@@ -73,9 +80,10 @@ def lock_problems(root: Path) -> list[str]:
     project = tomllib.loads((root / "pyproject.toml").read_text())
     runtime = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["heic"]]
     dev = [*runtime, *project["dependency-groups"]["dev"]]
+    emulator = project["dependency-groups"]["aws"]
     locks = {name: (root / name).read_text() for name in SOURCES}
     problems: list[str] = []
-    for name, wanted in ((RUNTIME_LOCK, runtime), (DEV_LOCK, dev)):
+    for name, wanted in ((RUNTIME_LOCK, runtime), (DEV_LOCK, dev), (EMULATOR_LOCK, emulator)):
         problems += [f"{name}: {problem}" for problem in _compare(locks[name], wanted)]
     dev_versions = pinned_versions(locks[DEV_LOCK])
     for package, version in pinned_versions(locks[RUNTIME_LOCK]).items():

@@ -25,8 +25,9 @@ function build(question, action) {
   return dialog;
 }
 
-function ask(button) {
-  const dialog = build(button.dataset.confirm, button.dataset.confirmAction ?? "Yes");
+/** Whether the person agrees; the focus goes back to `button`. */
+export function ask(question, action, button) {
+  const dialog = build(question, action);
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {
@@ -38,6 +39,10 @@ function ask(button) {
   });
 }
 
+function askFor(button) {
+  return ask(button.dataset.confirm, button.dataset.confirmAction ?? "Yes", button);
+}
+
 const agreed = new WeakSet();
 
 document.addEventListener("submit", async (event) => {
@@ -45,7 +50,7 @@ document.addEventListener("submit", async (event) => {
   if (!button?.dataset.confirm || agreed.has(button)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  if (!(await ask(button))) return;
+  if (!(await askFor(button))) return;
   agreed.add(button);
   event.target.requestSubmit(button);
   agreed.delete(button);
@@ -55,5 +60,5 @@ document.body.addEventListener("htmx:confirm", async (event) => {
   const button = event.detail.elt;
   if (!button.dataset.confirm) return;
   event.preventDefault();
-  if (await ask(button)) event.detail.issueRequest(true);
+  if (await askFor(button)) event.detail.issueRequest(true);
 });

@@ -8,4 +8,5 @@ import "./grid/keys.js";
 import "./grid/changes.js";
 import "./grid/refresh.js";
 import "./keymap.js";
+import "./save_photos.js";
 import "./lightbox/index.js";

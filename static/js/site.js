@@ -3,3 +3,5 @@ import "./menus.js";
 import "./toasts.js";
 import "./times.js";
 import "./confirm.js";
+import "./signout.js";
+import "./install.js";

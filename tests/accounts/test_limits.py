@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import time_machine
 from django.conf import settings as site_settings
+from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 
+from galleries.throttling import Spread
+from gallery_site.accounts import limits
 from gallery_site.accounts.models import User
 from tests.accounts.people import LOGIN, mailed_link, path_of, sign_in
 from tests.conftest import PASSWORD
@@ -106,3 +112,57 @@ def test_row_19_forged_forwarded_for_changes_nothing(visitor: Client) -> None:
 def test_ipv4_clients_of_an_ipv6_socket_are_told_apart(visitor: Client) -> None:
     for number in range(6):
         assert _wrong(visitor, name=f"n{number}", address=f"::ffff:203.0.113.{number}") == 200
+
+
+def test_admin_door_is_narrower(visitor: Client) -> None:
+    """Five wrong tries in a quarter of an hour from one address, when the admin is where one wants to go."""
+    with time_machine.travel(NOON, tick=False) as clock:
+        for number in range(5):
+            data = {"login": f"n{number}", "password": "not the right one", "next": "/admin/galleries/"}
+            assert visitor.post(LOGIN, data, REMOTE_ADDR="203.0.113.7").status_code == 200
+            clock.shift(30)
+        answer = visitor.post(f"{LOGIN}?next=/admin/", {"login": "x", "password": "y"}, REMOTE_ADDR="203.0.113.7")
+        assert (answer.status_code, answer["Retry-After"]) == (429, str(900 - 150))
+        assert _wrong(visitor, name="no admin") == 200
+        clock.shift(900 - 150)
+        assert visitor.post(LOGIN, data, REMOTE_ADDR="203.0.113.7").status_code == 200
+
+
+def test_admin_signs_in_by_the_same_door(visitor: Client) -> None:
+    assert visitor.get("/admin/")["Location"].startswith("/admin/login/")
+    assert visitor.get("/admin/login/?next=/admin/")["Location"].startswith(f"{LOGIN}?next=")
+    assert visitor.post("/admin/login/", {"username": "alice", "password": PASSWORD})["Location"].startswith(LOGIN)
+
+
+@time_machine.travel(NOON, tick=False)
+def test_stuffing_the_whole_site_is_slowed_down_and_people_still_get_in(
+    visitor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """300 tries a minute over all addresses and names; above that each takes a second, four at once."""
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    monkeypatch.setattr(limits, "OF_ALL", Spread(limits.OF_ALL.limit, limits.OF_ALL.step))
+    for _ in range(299):
+        limits.OF_ALL.count(now=timezone.now())
+    assert _wrong(visitor) == 200
+    assert waits == []
+    assert _wrong(visitor, "somebody", "203.0.113.8") == 200
+    assert sign_in(visitor) == 302
+    assert waits == [1.0, 1.0]
+    for _ in range(4):
+        limits._slow_lane.acquire()
+    try:
+        data = {"login": "alice", "password": PASSWORD}
+        answer = Client().post(LOGIN, data, REMOTE_ADDR="203.0.113.9")
+        assert (answer.status_code, answer["Retry-After"]) == (429, "5")
+    finally:
+        for _ in range(4):
+            limits._slow_lane.release()
+
+
+@time_machine.travel(NOON, tick=False)
+def test_emptying_the_cache_forgets_no_failed_sign_in(visitor: Client) -> None:
+    for _ in range(5):
+        _wrong(visitor)
+    cache.clear()
+    assert _wrong(visitor) == 429

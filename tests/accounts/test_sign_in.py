@@ -53,7 +53,7 @@ def test_sign_out_is_a_post_and_harmless_twice(signed_in: Client) -> None:
 @pytest.mark.parametrize(
     "path",
     ["", "delete/", "email/", "password/change/", "2fa/", "2fa/totp/activate/", "2fa/webauthn/", "2fa/webauthn/add/"]
-    + ["2fa/recovery-codes/", "2fa/recovery-codes/generate/", "sessions/", "reauthenticate/"],
+    + ["2fa/recovery-codes/", "2fa/recovery-codes/generate/", "sessions/", "reauthenticate/", "tokens/", "tokens/new/"],
 )
 def test_strangers_are_asked_to_sign_in(visitor: Client, path: str) -> None:
     answer = visitor.get(f"/accounts/{path}")

@@ -110,7 +110,8 @@ def test_list_costs_the_same_for_twice_as_many(
     signed.clear()
     with CaptureQueriesContext(connection) as after:
         assert len(program.get(path).json()["items"]) == 50
-    assert len(after) <= len(before) <= 4  # the first also notes the token's use
+    assert len(after) <= 3
+    assert len(before) <= 5  # it also looks up the token's limit and notes its use
     assert signed.count("r") == 1
     assert "i" not in signed
 

@@ -16,10 +16,16 @@ ALLOWED = {
     "/galleries": {"GET", "HEAD", "POST"},
     "/galleries/{gallery}": {"GET", "HEAD", "PATCH", "DELETE"},
     "/galleries/{gallery}/images": {"GET", "HEAD", "POST"},
+    "/galleries/{gallery}/images/check": {"POST"},
+    "/galleries/{gallery}/links": {"GET", "HEAD", "POST"},
     "/galleries/{gallery}/zip": {"GET"},
+    "/links/{link}": {"GET", "HEAD", "PATCH", "DELETE"},
+    "/images/bulk": {"POST"},
     "/images/{image}": {"GET", "HEAD", "PATCH", "DELETE"},
     "/images/{image}/restore": {"POST"},
     "/images/{image}/original": {"GET", "HEAD"},
+    "/me": {"GET", "HEAD"},
+    "/receipts": {"GET", "HEAD"},
     "/openapi.json": {"GET", "HEAD"},
     "/docs": {"GET", "HEAD"},
 }
@@ -27,7 +33,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("path", ALLOWED)
 def test_a_wrong_method_says_which_are_right(path: str, program: Program, image: Image) -> None:
-    address = path.format(gallery=image.gallery_id.hex, image=image.hex)
+    address = path.format(gallery=image.gallery_id.hex, image=image.hex, link="0" * 32)
     for method in METHODS - ALLOWED[path]:
         response = program.send(method, address)
         assert response.status_code == 405, (method, path)
@@ -131,3 +137,26 @@ def test_the_description_names_every_code_where_it_can_happen(client: Client) ->
     assert set(fields) == {
         "file", "filename", "expires_at", "taken_at", "source_sha256", "metadata", "preview", "thumbnail"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+def test_a_body_that_does_not_say_json_is_refused(kind: str, program: Program) -> None:
+    response = program.post("/galleries", b'{"title": "x"}', content_type=kind)
+    assert is_problem(response, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("kind", ["", "application/json; charset=utf-8", "application/merge-patch+json"])
+def test_a_body_that_says_json_is_taken(kind: str, program: Program) -> None:
+    assert program.post("/galleries", b'{"title": "x"}', content_type=kind).status_code == 201
+
+
+@pytest.mark.parametrize("body", [b'{"title": NaN}', b"[" * 5_000, b'\xff\xfe{"title"', b"\x00", b'{"title": "x"} {}'])
+def test_what_is_no_json_is_malformed(body: bytes, program: Program) -> None:
+    assert is_problem(program.post("/galleries", body), "malformed")
+
+
+def test_what_is_away_for_a_while_says_when_to_come_back() -> None:
+    from galleries.problems import PROBLEMS, Problem
+
+    for code, (status, *_) in PROBLEMS.items():
+        assert ("Retry-After" in Problem(code).headers) == (status in {429, 503}), code

@@ -10,8 +10,10 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from galleries.models import ApiToken, Gallery, Image
+from galleries.links import create_link
+from galleries.models import ApiToken, Gallery, Image, Link
 from galleries.models.tokens import LAST_USED_STEP, LIFETIME, hash_token
+from galleries.passes import Addresses
 from gallery_site.accounts.models import User
 from tests.api.program import ROOT, Program, is_problem, program_of
 from tests.pictures import jpeg
@@ -25,21 +27,43 @@ OPERATIONS: dict[tuple[str, str], str] = {
     ("DELETE", "/galleries/{gallery}"): "delete",
     ("GET", "/galleries/{gallery}/images"): "read",
     ("POST", "/galleries/{gallery}/images"): "write",
+    ("POST", "/galleries/{gallery}/images/check"): "read",
     ("GET", "/galleries/{gallery}/zip"): "read",
+    ("GET", "/galleries/{gallery}/links"): "read",
+    ("POST", "/galleries/{gallery}/links"): "write",
+    ("GET", "/links/{link}"): "read",
+    ("PATCH", "/links/{link}"): "write",
+    ("DELETE", "/links/{link}"): "delete",
     ("GET", "/images/{image}"): "read",
     ("PATCH", "/images/{image}"): "write",
     ("DELETE", "/images/{image}"): "delete",
     ("POST", "/images/{image}/restore"): "write",
     ("GET", "/images/{image}/original"): "read",
+    ("POST", "/images/bulk"): "delete",  # each of its actions: test_bulk_needs_the_scope_of_its_action
+    ("GET", "/me"): "read",
+    ("GET", "/receipts"): "read",
 }
+
+
+def link_of(image: Image) -> Link:
+    """A link of the image's gallery."""
+    now = timezone.now()
+    found = Link.objects.filter(gallery=image.gallery).first()
+    return found or create_link(image.gallery, kind="look", ends_at=now + timedelta(days=1), now=now)
 
 
 def call(program: Program, operation: tuple[str, str], image: Image) -> Any:
     method, path = operation
-    path = path.format(gallery=image.gallery_id.hex, image=image.hex)
+    path = path.format(gallery=image.gallery_id.hex, image=image.hex, link=link_of(image).hex)
     if operation == ("POST", "/galleries/{gallery}/images"):
         return program.upload(image.gallery, jpeg(7))
-    body = {"title": "x"} if path.startswith("/galleries") else {"filename": "x.jpg"}
+    body: dict[str, Any] = {"title": "x"} if path.startswith("/galleries") else {"filename": "x.jpg"}
+    if "links" in path:
+        body = {"name": "x"}
+    if path.endswith("/check"):
+        body = {"hashes": ["0" * 64]}
+    if path.endswith("/bulk"):
+        body = {"action": "delete", "ids": [image.hex]}
     return program.send(method, path, body if method in {"POST", "PATCH"} else None)
 
 
@@ -140,3 +164,20 @@ def test_create_api_token_for_an_unknown_name_is_wrong_use(alice: User, charlie:
         call_command("create_api_token", name)
     assert refused.value.returncode == 2
     assert not ApiToken.objects.exists()
+
+
+def test_other_secrets_are_no_tokens(alice: User, alice_client: Client, image: Image) -> None:
+    """Of a session, of a link, of a picture's address, of the person."""
+    link = link_of(image)
+    passed = image_pass(image)
+    secrets = [alice_client.session.session_key, link.token, link.token_hash, passed, "correct horse battery", "alice"]
+    for secret in secrets:
+        assert secret
+        response = Client().get(f"{ROOT}/galleries", headers={"Authorization": f"Bearer {secret}"})
+        assert is_problem(response, "unauthorized"), secret
+
+
+def image_pass(image: Image) -> str:
+    """The signature in the address of a picture."""
+    address = Addresses(image.gallery, timezone.now(), image.expires_at).original(image)
+    return address.partition("?")[2]

@@ -162,6 +162,20 @@ def test_a_wrong_field_is_named_and_nothing_is_kept(
     assert not Image.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("fields", "detail"),
+    [
+        ({"metadata": "all"}, "metadata: Either strip or keep."),
+        ({"source_sha256": "x"}, "source_sha256: 64 hexadecimal digits in lower case."),
+        ({"key": "k" * 201}, "Idempotency-Key: At most 200 characters."),
+    ],
+)
+def test_a_refusal_says_what_would_be_right(
+    program: Program, gallery: Gallery, fields: dict[str, str], detail: str
+) -> None:
+    assert program.upload(gallery, jpeg(1), **fields).json()["detail"] == detail
+
+
 def test_expiry_beyond_the_maximum_is_refused(program: Program, gallery: Gallery, settings: Settings) -> None:
     settings.GALLERY_MAX_RETENTION = "30d"
     late = (timezone.now() + timedelta(days=31)).isoformat()

@@ -12,12 +12,13 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from gallery_site.environment import generated_secret, read_environment
+from tests.aws.keys import key_pair
 
 AWS = {"GALLERY_BUCKET": "photos", "GALLERY_TABLE": "images", "AWS_REGION": "eu-central-1"}
 CLOUDFRONT = {
     "CLOUDFRONT_DOMAIN": "media.example.org",
     "CLOUDFRONT_KEY_ID": "K1",
-    "CLOUDFRONT_PRIVATE_KEY": "-----BEGIN",
+    "CLOUDFRONT_PRIVATE_KEY": key_pair()[0],
 }
 
 
@@ -35,11 +36,17 @@ def test_no_variables_are_the_embedded_site(tmp_path: Path) -> None:
     assert (site.signup, site.debug, site.bucket, site.table) == ("open", False, "", "")
 
 
-@pytest.mark.parametrize("missing", AWS)
+@pytest.mark.parametrize("missing", ["GALLERY_BUCKET", "AWS_REGION"])
 def test_half_an_aws_names_what_is_missing(tmp_path: Path, missing: str) -> None:
     given = {name: value for name, value in AWS.items() if name != missing}
     assert _refusal(given, tmp_path).startswith(f"{missing} is missing")
     assert read_environment(AWS, tmp_path).bucket == "photos"
+
+
+def test_a_bucket_without_a_table_is_one_server_with_its_files_in_s3(tmp_path: Path) -> None:
+    site = read_environment({"GALLERY_BUCKET": "photos", "AWS_REGION": "eu-central-1"}, tmp_path)
+    assert (site.bucket, site.table) == ("photos", "")
+    assert _refusal({"GALLERY_BUCKET": "photos"}, tmp_path).startswith("AWS_REGION is missing")
 
 
 def test_a_region_alone_is_what_many_machines_have(tmp_path: Path) -> None:
@@ -57,6 +64,26 @@ def test_a_cloudfront_needs_a_bucket(tmp_path: Path) -> None:
     assert _refusal(CLOUDFRONT, tmp_path).startswith("GALLERY_BUCKET is missing")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CLOUDFRONT_PRIVATE_KEY", "-----BEGIN"),
+        ("CLOUDFRONT_PRIVATE_KEY", key_pair()[1]),
+        ("CLOUDFRONT_DOMAIN", "https://media.example.org"),
+        ("CLOUDFRONT_DOMAIN", "http://media.example.org"),
+        ("CLOUDFRONT_DOMAIN", "media.example.org/path"),
+    ],
+)
+def test_what_cloudfront_could_not_use_is_named_and_not_shown(tmp_path: Path, name: str, value: str) -> None:
+    refusal = _refusal(AWS | CLOUDFRONT | {name: value}, tmp_path)
+    assert refusal.startswith(f"{name} ")
+    assert value not in refusal
+
+
+def test_a_distribution_needs_its_domain(tmp_path: Path) -> None:
+    assert _refusal({"CLOUDFRONT_DISTRIBUTION_ID": "E1"}, tmp_path).startswith("CLOUDFRONT_DOMAIN is missing")
+
+
 def test_https_needs_a_secret_of_its_own(tmp_path: Path) -> None:
     site = {"SITE_URL": "https://photos.example.org"}
     assert _refusal(site, tmp_path).startswith("DJANGO_SECRET_KEY is missing")
@@ -72,10 +99,10 @@ def test_a_secret_may_be_a_file(tmp_path: Path, name: str) -> None:
 
 
 def test_a_private_key_may_be_a_file(tmp_path: Path) -> None:
-    (tmp_path / "key.pem").write_text("-----BEGIN\nx\n")
+    (tmp_path / "key.pem").write_text(key_pair()[0])
     given = AWS | {n: v for n, v in CLOUDFRONT.items() if n != "CLOUDFRONT_PRIVATE_KEY"}
     site = read_environment(given | {"CLOUDFRONT_PRIVATE_KEY_FILE": str(tmp_path / "key.pem")}, tmp_path)
-    assert site.cloudfront_private_key == "-----BEGIN\nx"
+    assert site.cloudfront_private_key == key_pair()[0].strip()
 
 
 def test_a_file_that_is_not_there_or_empty_is_named(tmp_path: Path) -> None:

@@ -22,8 +22,6 @@ from tests.core.test_filenames import NAMES
 from tests.core.world import DAY, HOUR, START, add, check_world, clock, fetch, picture, reload
 
 if TYPE_CHECKING:
-    from pytest_django import Settings as SettingsWrapper
-
     from gallery_site.accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -252,18 +250,6 @@ def test_an_object_that_is_missing_is_404_and_a_store_that_fails_503(
         assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     (data_dir / image.rendition_key("thumbnail")).unlink()
     assert ask(_rendition(image)).status == 404
-
-
-def test_nginx_is_asked_once_the_pass_and_the_row_agree(image: Image, ask: Fetch, settings: SettingsWrapper) -> None:
-    settings.X_ACCEL_REDIRECT = "/internal"
-    answer = ask(_original(image))
-    assert answer.headers["X-Accel-Redirect"] == f"/internal/{image.original_key}"
-    assert answer.body == b""
-    assert answer.headers["Content-Type"] == "image/jpeg"
-    remove_images(image.gallery, [image.id], timezone.now())
-    gone = ask(_original(image))
-    assert gone.status == 404
-    assert "X-Accel-Redirect" not in gone.headers
 
 
 def test_files_are_closed(image: Image, ask: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:

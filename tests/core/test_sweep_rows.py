@@ -9,6 +9,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cleanup_lambda import sweep as sweep_module
@@ -20,7 +22,15 @@ from galleries.models import Gallery, Image, Receipt, State, SweepHold, Usage
 from galleries.moderation import take_down
 from galleries.removal import delete_for_good, remove_gallery, remove_images, restore_image
 from galleries.storage import LocalMediaStorage, StorageError
-from galleries.sweeping import DueRows, finish_deleting, make_plan, preview_sweep, reap_dead_uploads, run_sweep
+from galleries.sweeping import (
+    DueRows,
+    finish_deleting,
+    forget_emptied,
+    make_plan,
+    preview_sweep,
+    reap_dead_uploads,
+    run_sweep,
+)
 from gallery_site.ids import uuid7
 from tests.core.world import (
     DAY,
@@ -80,7 +90,7 @@ def test_an_emptied_row_is_dropped_later_after_a_second_delete(gallery: Gallery,
         image = add(gallery, 1)
         run_sweep(make_plan(SWEPT))
         late = data_dir / image.original_key
-        late.parent.mkdir(parents=True)
+        late.parent.mkdir(parents=True, exist_ok=True)
         late.write_bytes(b"a put that was on its way")
         run_sweep(make_plan(SWEPT + timedelta(minutes=15) - SECOND))
         assert reload(image).state == State.EMPTIED
@@ -88,6 +98,20 @@ def test_an_emptied_row_is_dropped_later_after_a_second_delete(gallery: Gallery,
         check_clean(data_dir)
         assert receipts() == [("photo.jpg", "expired")]
         assert Gallery.objects.get().image_count == 0
+
+
+def test_a_sweep_asks_as_much_for_many_as_for_few(gallery: Gallery) -> None:
+    def count(images: int, now: datetime) -> int:
+        with clock(now):
+            for number in range(images):
+                add(gallery, number)
+            later = now + timedelta(days=9)
+            with CaptureQueriesContext(connection) as queries:
+                assert run_sweep(make_plan(later)).deleted == images
+            forget_emptied(later + timedelta(hours=1))
+        return len(queries)
+
+    assert count(2, START) == count(7, START + timedelta(days=30))
 
 
 def test_a_receipt_says_what_went_when_and_why(gallery: Gallery, alice: object) -> None:
@@ -263,8 +287,7 @@ def test_a_shorter_age_replaces_the_grace(gallery: Gallery) -> None:
 def test_time_that_is_up_leaves_the_rest_for_the_next_run(
     gallery: Gallery, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cleanup_lambda.sweep.BATCH", 2)
-    monkeypatch.setattr("cleanup_lambda.sweep._batches.__defaults__", (2,))
+    monkeypatch.setattr("galleries.sweeping.PAGE", 2)
     with clock(START):
         for number in range(6):
             add(gallery, number)

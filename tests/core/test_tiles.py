@@ -6,16 +6,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.http import Http404
+from django.template.loader import render_to_string
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from galleries.access import live_images
+from galleries.access import live_images, own_gallery, seen_gallery
 from galleries.galleries import create_gallery
 from galleries.models import Gallery, Image
+from galleries.passes import Addresses
 from galleries.removal import remove_images
-from galleries.tiles import read_page, write_cursor
+from galleries.templatetags.gallery import step_left, words_left
+from galleries.templatetags.tiles import write_tiles
+from galleries.tiles import PAGE_SIZE, SORTS, Tile, make_tiles, read_grid_page, read_page, write_cursor
 from galleries.views.images import neighbours
+from gallery_site.accounts.models import User
+from gallery_site.ids import uuid7
 from tests.core.world import START, add, clock, problem_of
 
 pytestmark = pytest.mark.django_db
@@ -101,11 +108,87 @@ def test_neighbours_are_those_of_the_grid(gallery: Gallery, sort: str) -> None:
         assert after == (order[place + 1] if place + 1 < len(order) else None)
 
 
-def test_a_page_of_the_site_leads_to_the_next(
-    gallery: Gallery, alice_client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("galleries.tiles.read_page.__defaults__", (2,))
-    images = [add(gallery, n) for n in range(5)]
+def _add_many(gallery: Gallery, count: int) -> list[Image]:
+    """So many rows like one that was uploaded, taken a minute apart, the latest uploaded the earliest taken."""
+    first = add(gallery, 0)
+    taken = first.sort_at
+    rows = [Image.objects.get(id=first.id) for _ in range(count - 1)]
+    for number, row in enumerate(rows, 1):
+        row.id, row.dedup_key, row.sort_at = uuid7(), None, taken - timedelta(minutes=number)
+    Image.objects.bulk_create(rows)
+    return [first, *sorted(rows, key=lambda row: row.id)]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_the_prepared_page_is_the_page(gallery: Gallery, sort: str) -> None:
+    images = _add_many(gallery, 2 * PAGE_SIZE + 5)
+    now = timezone.now()
+    Image.objects.filter(id=images[3].id).update(removed_at=now)
+    Image.objects.filter(id=images[70].id).update(expires_at=now - MICRO)
+    add(create_gallery(gallery.owner, title="Other", retention="7d", now=now), 1)
+    cursor = ""
+    for _ in range(3):
+        plain = read_page(live_images(gallery, now), sort, cursor)
+        prepared = read_grid_page(gallery, now, sort, cursor)
+        assert prepared == plain
+        for one, other in zip(prepared.images, plain.images, strict=True):
+            assert not one.get_deferred_fields() & {"sort_at", "expires_at", "filename", "width", "renditions"}
+            assert (one.sort_at, one.expires_at, one.renditions) == (other.sort_at, other.expires_at, other.renditions)
+        cursor = plain.cursor
+    assert cursor == ""
+
+
+def test_own_gallery_is_measured_as_any_other(gallery: Gallery, bob: User) -> None:
+    now = timezone.now()
+    images = [add(gallery, n) for n in range(4)]
+    Image.objects.filter(id=images[0].id).update(expires_at=now - MICRO)
+    Image.objects.filter(id=images[1].id).update(expires_at=None)
+    own, seen = own_gallery(gallery.owner, gallery.id, now), seen_gallery(gallery.owner, gallery.id, now)
+    assert {**vars(own), "_state": None} == {**vars(seen), "_state": None}
+    assert (own.live_count, own.ends_at) == (3, None)
+    assert own.owner is gallery.owner
+    for who, moment in ((bob, now), (gallery.owner, now)):
+        Gallery.objects.filter(id=gallery.id).update(removed_at=None if who is bob else moment)
+        with pytest.raises(Http404):
+            own_gallery(who, gallery.id, now)
+
+
+def test_tiles_say_what_their_template_says(gallery: Gallery) -> None:
+    """Filling in after the template was written is the same as writing it, whatever the names hold."""
+    images = [add(gallery, n) for n in range(6)]
+    now = timezone.now()
+    images[0].filename = "\"><script>%(id)s %s {{ x }} &amp; 'quote' \\1.jpg"
+    images[1].expires_at = None
+    images[2].expires_at = now + timedelta(hours=5)
+    images[3].placeholder = ""
+    images[4].animated = True
+    images[5].width, images[5].height = 4000, 1000
+    tiles = make_tiles(gallery, images, Addresses(gallery, now, None))
+    assert write_tiles(tiles) == "".join(_written_by_django(tile, now) for tile in tiles)
+
+
+def _written_by_django(tile: Tile, now: datetime) -> str:
+    image, ends = tile.image, tile.expires_at
+    context = {
+        "has_end": ends is not None,
+        "step": step_left(ends, now),
+        "has_placeholder": bool(image.placeholder),
+        "is_animated": image.animated,
+        "is_wide": image.width / image.height >= 2,
+        "expires": int(ends.timestamp()) if ends else "",
+        "left": words_left(ends, now),
+        "id": image.hex,
+        "width": f"{image.width}",
+        "height": f"{image.height}",
+        "placeholder": image.placeholder,
+        **{name: getattr(tile, name) for name in ("href", "original_href", "thumbnail", "preview", "label")},
+        "ratio_class": tile.ratio_class,
+    }
+    return render_to_string("galleries/_tile.html", context)
+
+
+def test_a_page_of_the_site_leads_to_the_next(gallery: Gallery, alice_client: Client) -> None:
+    images = _add_many(gallery, 2 * PAGE_SIZE + 5)
     url, seen = gallery.get_absolute_url() + "?sort=uploaded", []
     for _ in range(3):
         answer = alice_client.get(url)
@@ -123,6 +206,9 @@ def test_pages_cost_the_same_when_the_rows_double(gallery: Gallery, alice_client
             assert alice_client.get(url).status_code == 200
         return len(queries)
 
+    count("/")  # marks the new session as seen
+    # The session, the person, the gallery with its measures, and the images.
+    assert count(gallery.get_absolute_url()) == 4
     urls = [gallery.get_absolute_url(), "/", f"{gallery.get_absolute_url()}bin/", "/deleted/", "/receipts/"]
     for number in range(4):
         add(gallery, number)

@@ -32,9 +32,9 @@ GIB = 1024**3
 
 @pytest.fixture(autouse=True)
 def _all_slots_are_given_back() -> Iterator[None]:
-    zips._Slot.readers.clear()
+    zips.Places.taken.clear()
     yield
-    assert zips._Slot.readers.total() == 0
+    assert zips.Places.taken.total() == 0
 
 
 def _live(gallery: Gallery) -> list[Entry]:
@@ -71,7 +71,7 @@ def test_head_reads_nothing_and_holds_nothing(
     request.user = gallery.owner
     response = download_zip(request, gallery.id)  # type: ignore[arg-type]
     assert list(response) == [], "a server may read what a HEAD streams"
-    assert zips._Slot.readers.total() == 0
+    assert zips.Places.taken.total() == 0
 
 
 def test_a_selection_is_packed_alone(gallery: Gallery, alice_client: Client) -> None:
@@ -166,7 +166,7 @@ def test_a_person_reads_two_zips_at_once(gallery: Gallery) -> None:
     other = zip_response(gallery, images, "user 2")
     for response in (*open_ones, other):
         assert b"".join(response)
-    assert zips._Slot.readers.total() == 0
+    assert zips.Places.taken.total() == 0
     again = zip_response(gallery, images, "user 1")
     again.close()
     again.close()
@@ -193,7 +193,7 @@ def test_a_slot_is_given_back_once_however_it_ends(gallery: Gallery, data_dir: P
     elif leave == "half way":
         next(iter(response))
     response.close()
-    assert zips._Slot.readers.total() == 0
+    assert zips.Places.taken.total() == 0
 
 
 def test_a_refused_zip_of_nothing_takes_no_slot(gallery: Gallery) -> None:

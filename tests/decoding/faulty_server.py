@@ -19,10 +19,11 @@ REPLY = 3  # the descriptor of the pipe in a child
 
 
 def work(job: Job, limits: Limits, latest: datetime) -> dict[str, object]:
-    fault, _, argument = job.source.read_bytes()[:4096].partition(b":")
-    if fault in FAULTS:
-        (job.source.parent / "child.pid").write_text(str(os.getpid()))
-        FAULTS[fault](job, argument.decode())
+    for file in (job.source, *job.offered.values()):
+        fault, _, argument = file.read_bytes()[:4096].partition(b":")
+        if fault in FAULTS:
+            (job.source.parent / "child.pid").write_text(str(os.getpid()))
+            FAULTS[fault](job, argument.decode())
     return run_job(job, limits, latest)
 
 

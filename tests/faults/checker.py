@@ -1,11 +1,11 @@
-"""The judge of every fault test: the invariants of SAFETY section 3, as far as they apply to the embedded site.
+"""The judge of every fault test: the invariants of SAFETY section 3.
 
-It sees HTTP, the SQLite file and the media folder, and the ledger of a client; never an object of the application. It
-wants a quiet world: nobody writes while it looks.
+It sees HTTP, the SQLite file and the media folder (a bucket's too), the items of a table, and the ledger of a client;
+never an object of the application. It wants a quiet world: nobody writes while it looks.
 
 I1 no acknowledged upload is lost            I6 nothing can be read by others
 I2 no unexpired image is deleted             I7 the stored counts are right
-I3 nothing expired or deleted is served      I8 the deleter's view is the row's (embedded: due_at, no outbox)
+I3 nothing expired or deleted is served      I8 the deleter's view is the row's (its record is never due earlier)
 I4 every object has a row                    I9 nothing is left to do (``verify_settled``)
 I5 every ready row has its objects           I10 no secret and no trace in answers or logs
 """
@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from tests.faults.ledger import Ledger, Promise
@@ -30,6 +32,7 @@ QUOTA = 10 * 1024**3  # bytes; the site's own limit where a person has none
 GRACE = timedelta(days=1)
 RESTORE_WINDOW = GRACE - timedelta(minutes=15)
 LINGER = timedelta(minutes=15)
+Item = dict[str, Any]  # as DynamoDB has them
 LOOKS = 5  # images of which a stranger tries every address
 
 
@@ -51,13 +54,21 @@ def verify_world(
     *,
     stranger: str = "",
     log: Path | None = None,
+    items: Iterable[Item] | None = None,
 ) -> list[Violation]:
     """Everything that does not hold at ``now``; an empty ``base_url`` leaves out what needs a running site.
 
-    ``token`` belongs to the ledger's owner, ``stranger`` to somebody else.
+    ``token`` belongs to the ledger's owner, ``stranger`` to somebody else; ``items`` is all that is in the table of
+    records, None where there is none.
     """
     world = read_snapshot(database_path, media_dir)
-    found = [*_rows(world, now), *_objects(world, now), *_counts(world), *_promised_rows(ledger, world, now)]
+    found = [
+        *(_no_outbox(world) if items is None else _records(world, items, now)),
+        *_rows(world, now),
+        *_objects(world, now, by_records=items is not None),
+        *_counts(world),
+        *_promised_rows(ledger, world, now),
+    ]
     if base_url:
         visit = Visit(base_url, token, stranger, world.root)
         found += [*_promises(visit, ledger, now), *_galleries(visit, ledger, world, now), *_others(visit, ledger)]
@@ -65,8 +76,10 @@ def verify_world(
     return found + (_log(log, token, ledger) if log else [])
 
 
-def verify_settled(database_path: Path, media_dir: Path, now: datetime) -> list[Violation]:
-    """I9: after the faults are over and the sweeps have run, nothing is begun, overdue, or too much."""
+def verify_settled(
+    database_path: Path, media_dir: Path, now: datetime, items: Iterable[Item] | None = None
+) -> list[Violation]:
+    """I9: after the faults are over and drain and sweeps have run, nothing is begun, overdue, or too much."""
     world = read_snapshot(database_path, media_dir)
     found = [
         Violation("I9", f"{row.id} is still {row.state}") for row in world.rows if row.state in COUNTED - {"ready"}
@@ -77,7 +90,55 @@ def verify_settled(database_path: Path, media_dir: Path, now: datetime) -> list[
         if row.state == "ready" and row.due_at is not None and row.due_at <= now - GRACE:
             found.append(Violation("I9", f"{row.id} is overdue"))
     owned = {key for row in world.rows if row.state == "ready" for key in row.keys}
+    found += [] if items is None else [*_no_outbox(world), *_in_line(world, items)]
     return found + [Violation("I9", f"{key} is left over") for key in world.files.keys() - owned]
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+
+def _no_outbox(world: Snapshot) -> Iterator[Violation]:
+    if world.outbox:
+        yield Violation("I8", f"{world.outbox} entries in an outbox that nobody drains")
+
+
+def _records(world: Snapshot, items: Iterable[Item], now: datetime) -> Iterator[Violation]:
+    """What is visible, or may come back, is not due earlier by its record, and nobody claimed it."""
+    records = _by_image(items)
+    for row in world.rows:
+        item = records.get(row.id)
+        returns = row.removed_at is not None and row.removed_at > now - RESTORE_WINDOW and row.taken_down_at is None
+        unexpired = row.expires_at is None or row.expires_at > now
+        if item is None or row.state != "ready" or not (row.visible(now) or (returns and unexpired)):
+            continue
+        if "claim" in item:
+            yield Violation("I8", f"the record of {row.id} is claimed before its time")
+        due = float(item["due_at"]["N"]) if "due_at" in item else math.inf
+        if row.visible(now) and due < (math.inf if row.due_at is None else row.due_at.timestamp()):
+            yield Violation("I8", f"the record of {row.id} is due before its row")
+
+
+def _in_line(world: Snapshot, items: Iterable[Item]) -> Iterator[Violation]:
+    """Each ready row has its equal record, and each record its row."""
+    records = _by_image(items)
+    for row in world.rows:
+        if row.state != "ready":
+            continue
+        item = records.pop(row.id, None)
+        if item is None:
+            yield Violation("I8", f"{row.id} has no record")
+            continue
+        due = {} if row.due_at is None else {"N": str(math.ceil(row.due_at.timestamp()))}
+        if "claim" in item or item.get("due_at", {}) != due or item["version"] != {"N": str(row.version)}:
+            yield Violation("I8", f"the record of {row.id} is not what its row says")
+        if sorted(key["S"] for key in item["keys"]["L"]) != sorted(row.keys):
+            yield Violation("I8", f"the record of {row.id} lists other objects")
+    for image in records:
+        yield Violation("I9", f"the record of {image} is left over")
+
+
+def _by_image(items: Iterable[Item]) -> dict[str, Item]:
+    return {item["image"]["S"]: item for item in items if item["sk"]["S"].startswith("IMAGE#")}
 
 
 # --- rows and files ---------------------------------------------------------------------------------------------------
@@ -94,20 +155,19 @@ def _rows(world: Snapshot, now: datetime) -> Iterator[Violation]:
             yield Violation("I8", f"{row.id} does not know how it was removed")
         if row.gallery_removed and row.counted:
             yield Violation("I3", f"{row.id} will never be due, though its gallery was removed")
-    if world.outbox:
-        yield Violation("I8", f"{world.outbox} entries in an outbox that nobody drains")
     copies = Counter((row.gallery, row.sha256) for row in world.rows if row.visible(now))
     for (gallery, sha256), count in copies.items():
         if count > 1:
             yield Violation("I1", f"{count} copies of {sha256[:8]} in {gallery}")
 
 
-def _objects(world: Snapshot, now: datetime) -> Iterator[Violation]:
+def _objects(world: Snapshot, now: datetime, *, by_records: bool) -> Iterator[Violation]:
     owned = {key for row in world.rows for key in row.keys}
     for key in sorted(world.files.keys() - owned):
         yield Violation("I4", f"{key} belongs to no row")
     for row in world.rows:
-        if row.state != "ready":
+        swept = by_records and row.due_at is not None and row.due_at <= now - GRACE  # by who cannot see rows
+        if row.state != "ready" or swept:
             continue
         wanted = row.keys if row.taken_down_at is None else [row.original]
         for key in wanted:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.faults.checker import verify_settled, verify_world
+from tests.faults.checker import Item, verify_settled, verify_world
 from tests.faults.ledger import Ledger, Promise, Uploader
 from tests.live import LiveSite
 from tests.pictures import jpeg
@@ -72,6 +72,11 @@ class FaultSite(LiveSite):
         return self.data_dir / "media"
 
     @property
+    def items(self) -> list[Item] | None:
+        """What is in the table of records; None: there is none."""
+        return None
+
+    @property
     def alice(self) -> Uploader:
         """The client whose ledger is judged."""
         return Uploader(self.address, self.tokens[0], self.ledger)
@@ -123,7 +128,7 @@ class FaultSite(LiveSite):
         """The faults are over: three sweeps finish what was begun, and forget it after its time (I9)."""
         said = self.manage("shell", "-v0", "-c", THREE_SWEEPS).stdout
         assert json.loads(said) == [0, 0, 0], "failed or held"
-        found = verify_settled(self.database, self.media, datetime.now(UTC) + 2 * LATER)
+        found = verify_settled(self.database, self.media, datetime.now(UTC) + 2 * LATER, self.items)
         assert not found, "\n".join(violation.what for violation in found)
 
     # --- the judge
@@ -133,7 +138,7 @@ class FaultSite(LiveSite):
         address = self.address if http else ""
         log = self.log if self.log.exists() else None
         place = (self.database, self.media, address, self.tokens[0], datetime.now(UTC))
-        found = verify_world(self.ledger, *place, stranger=self.tokens[1], log=log)
+        found = verify_world(self.ledger, *place, stranger=self.tokens[1], log=log, items=self.items)
         assert not found, "\n".join(f"{violation.invariant} {violation.what}" for violation in found)
 
     def execute(self, sql: str, *values: object) -> int:

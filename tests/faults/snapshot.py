@@ -34,6 +34,7 @@ class Row:
     bytes: int
     extension: str
     renditions: str
+    version: int
 
     def visible(self, now: datetime) -> bool:
         """Rule 1 of LIFECYCLE, its gallery included."""
@@ -101,7 +102,18 @@ def read_snapshot(database: Path, media_dir: Path) -> Snapshot:
 
 def _rows(connection: sqlite3.Connection) -> Iterator[Row]:
     times = ("expires_at", "removed_at", "taken_down_at", "due_at", "touched_at")
-    same = ("id", "state", "removal", "dedup_key", "sha256", "stored_sha256", "bytes", "extension", "renditions")
+    same = (
+        "id",
+        "state",
+        "removal",
+        "dedup_key",
+        "sha256",
+        "stored_sha256",
+        "bytes",
+        "extension",
+        "renditions",
+        "version",
+    )
     query = """SELECT i.*, g.owner_id AS owner, g.removed_at AS gallery_removed_at
                FROM galleries_image i JOIN galleries_gallery g ON g.id = i.gallery_id ORDER BY i.id"""
     for row in connection.execute(query):

@@ -202,7 +202,10 @@ def _make_a_second_copy(world: Broken) -> None:
 
 
 def _leave_an_outbox_entry(world: Broken) -> None:
-    world.site.execute("INSERT INTO galleries_outboxentry VALUES (?, 1, '2026-01-01 00:00:00', 0)", world.kept)
+    world.site.execute(
+        "INSERT INTO galleries_outboxentry VALUES (?, 1, '2026-01-01 00:00:00', 0, NULL)",
+        world.kept,
+    )
 
 
 def _remove_only_the_flag_of_the_gallery(world: Broken) -> None:

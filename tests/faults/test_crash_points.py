@@ -1,9 +1,10 @@
-"""SIGKILL at every named point of upload, remove, extend, restore and sweep, in the real server or in the real command:
-nothing acknowledged is lost, a retry finds its way, and the sweeps leave nothing behind."""
+"""SIGKILL at every named point of upload, remove, extend, restore, drain and sweep, in the real server or in the real
+command: nothing acknowledged is lost, a retry finds its way, and the sweeps leave nothing behind."""
 
 from __future__ import annotations
 
 import ast
+import math
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from tests.faults.site import FaultSite, picture
 from tests.faults.snapshot import read_snapshot
 from tests.faults.web import Lost
 from tests.live import ROOT
+from tests.records.service import CREDENTIALS, Service
 
 pytestmark = pytest.mark.slow
 
@@ -33,6 +35,7 @@ UPLOAD = [
 ]
 REMOVE = ["remove.committed"]
 LENGTHEN = ["lengthen.reserved", "lengthen.recorded", "lengthen.confirmed"]
+DRAIN = ["drain.taken", "drain.retired", "drain.published"]
 SWEEP = [
     "sweep.listed",
     "sweep.claimed",
@@ -46,7 +49,7 @@ SWEEP = [
 
 
 def test_every_point_is_killed_at() -> None:
-    tested = {name.partition(":")[0] for name in [*(name for name, _ in UPLOAD), *REMOVE, *LENGTHEN, *SWEEP]}
+    tested = {name.partition(":")[0] for name in [*(name for name, _ in UPLOAD), *REMOVE, *LENGTHEN, *DRAIN, *SWEEP]}
     assert tested == set(crash.POINTS)
 
 
@@ -155,6 +158,39 @@ def test_a_lengthening_killed_anywhere_is_done_or_not(still_site: FaultSite, poi
     site.check()
     wanted = {extended, never_again} if done else {extended}
     assert {row.id for row in read_snapshot(site.database, site.media).rows} == wanted
+
+
+PREPARE = """
+from datetime import timedelta
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+settings.GALLERY_TABLE, settings.AWS_REGION, settings.AWS_ENDPOINT_URL = {place!r}
+from galleries.models import Image
+from galleries.outbox import drain_outbox, enqueue_images
+now = timezone.now() + timedelta(minutes={minutes})
+with transaction.atomic():
+    if {minutes} == 0:
+        enqueue_images(Image.objects.values_list("id", flat=True), now + timedelta(minutes=1))
+print(drain_outbox(now + timedelta(minutes=1)))
+"""
+
+
+def test_a_drain_killed_anywhere_is_finished_by_the_next(due_pattern: FaultSite, tmp_path: Path) -> None:
+    site = due_pattern.copy_to(tmp_path / "site")
+    with Service() as service:
+        place = (service.table.name, CREDENTIALS["AWS_REGION"], service.address)
+        for round_number, point in enumerate([*DRAIN, ""]):
+            site.environment = service.environment | {"GALLERY_CRASH_AT": point}
+            program = PREPARE.format(place=place, minutes=2 * round_number)
+            ended = site.manage("shell", "-v0", "-c", program, check=False)
+            assert ended.returncode == (-signal.SIGKILL if point else 0), ended.stderr
+            snapshot = read_snapshot(site.database, site.media)
+            assert snapshot.outbox == (4 if point else 0)
+    assert ended.stdout.strip() == "(4, 0)"
+    records = {item["image"]["S"]: item["due_at"] for item in service.table.images()}
+    assert len(records) == 4
+    assert records == {row.id: {"N": str(math.ceil(row.due_at.timestamp()))} for row in snapshot.rows if row.due_at}
 
 
 @pytest.fixture(scope="module")

@@ -98,10 +98,13 @@ class Schedule:
         self.known, self.gallery_removed = {}, None
         self.gallery = create_gallery(self.gallery.owner, title="Again", retention="7d", now=self.now)
 
-    def step(self) -> None:
+    def verbs(self) -> list[Callable[[], None]]:
+        """What may happen next, each as often as it is likely."""
         verbs = [self.upload] * 4 + [self.remove, self.restore, self.keep] * 3 + [self.sweep] * 3
-        verbs += [self.delete_now, self.remove_gallery, self.restore_gallery, self.restore_gallery]
-        verb = self.chance.choice(verbs)
+        return [*verbs, self.delete_now, self.remove_gallery, self.restore_gallery, self.restore_gallery]
+
+    def step(self) -> None:
+        verb = self.chance.choice(self.verbs())
         # What can be brought back often is: that is where data would be lost.
         if self.chance.random() < 0.4:
             if self.gallery_removed is not None:

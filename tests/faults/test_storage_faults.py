@@ -204,13 +204,13 @@ def test_objects_that_cannot_be_deleted_are_deleted_later(
     image = program.upload(gallery, jpeg(1)).json()["id"]
     assert program.delete(f"/images/{image}").status_code == 204
 
-    def refuse(path: Path, missing_ok: bool = False) -> None:
+    def refuse(path: str) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     later = timezone.now() + 2 * DAY
     with clock(later):
         with monkeypatch.context() as patch:
-            patch.setattr(Path, "unlink", refuse)
+            patch.setattr(os, "unlink", refuse)
             assert run_sweep(make_plan(later)).failed == 1
         assert Usage.objects.get().images == 1
         assert run_sweep(make_plan(later)).deleted == 1

@@ -136,3 +136,12 @@ with lock:
 """
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False, timeout=20)
     assert result.returncode == -signal.SIGALRM
+
+
+def test_aws_manage_says_that_nothing_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GALLERY_DATA_DIR", str(tmp_path))
+    assert main(["aws", "manage", "check"]) == 1
+    assert "is not running" in capsys.readouterr().err
+    assert main(["aws", "something"]) == 2

@@ -101,7 +101,7 @@ def test_wrong_configuration_is_one_sentence(tmp_path: Path) -> None:
         timeout=START_SECONDS,
     )
     assert result.returncode == 2
-    assert re.fullmatch(r"The configuration is not complete: GALLERY_TABLE is missing.*\n", result.stderr)
+    assert re.fullmatch(r"The configuration is not complete: AWS_REGION is missing.*\n", result.stderr)
 
 
 @pytest.mark.slow

@@ -9,15 +9,29 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from galleries.stripping import strip_metadata
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "AVIF"]  # MPO comes with JPEG; named itself it is a KeyError
 MAX_FRAMES_COMPARED = 12
 ORIENTATION = 0x0112
+# What undoes each orientation (EXIF 2.32, 4.6.5).
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 # What Pillow raises over broken pictures (STACK.md).
-BROKEN = (OSError, ValueError, RuntimeError, SyntaxError, IndexError, EOFError, Image.DecompressionBombError)
+BROKEN = (
+    *(OSError, ValueError, RuntimeError, SyntaxError, IndexError, EOFError, ArithmeticError),
+    struct.error,
+    Image.DecompressionBombError,
+)
 
 with suppress(ImportError):  # optional: without it HEIC files are stripped here but not decoded
     import pillow_heif
@@ -90,11 +104,12 @@ def _further_frames(image: Image.Image) -> Iterator[str]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    """Not `ImageOps.exif_transpose`: it writes the EXIF anew, and stumbles over tags that viewers ignore."""
     try:
-        turned = image.getexif().get(ORIENTATION, 1) != 1
-        return ImageOps.exif_transpose(image) if turned else image
-    except (ValueError, SyntaxError):  # Pillow stumbles over EXIF that viewers ignore
+        turn = _TURNS.get(image.getexif().get(ORIENTATION, 1))
+    except (ValueError, SyntaxError):
         return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _digest(image: Image.Image) -> str:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from galleries.stripping import CorruptContainer
+from tests import photos
 from tests.stripping.containers import box, decode, full_box, open_picture, private_info, saved, strip, tiff
 
 AVIF = saved("AVIF", exif=b"Exif\0\0" + tiff(6), xmp=b"<x:xmpmeta>private</x:xmpmeta>", icc_profile=None)
@@ -82,6 +83,29 @@ def test_avif_animation_keeps_its_frames_and_loses_its_times() -> None:
     header = stripped.index(b"mvhd") + 4
     assert stripped[header + 4 : header + 20] == bytes(16)
     assert data[header + 4 : header + 20] != bytes(16)
+
+
+ANIMATED = photos.path("avif/colors-animated-8bpc.avif").read_bytes()
+TRACK_HANDLER = ANIMATED.index(b"hdlr", ANIMATED.index(b"moov"))
+
+
+@pytest.mark.parametrize("changed", [(0, b"hflr"), (12, b"soun"), (12, b"meta"), (12, bytes(4))], ids=repr)
+def test_track_of_pictures_that_does_not_say_so_is_corrupt(changed: tuple[int, bytes]) -> None:
+    """Its decoder shows it all the same, and would open nothing once the track is gone."""
+    start, content = TRACK_HANDLER + changed[0], changed[1]
+    data = ANIMATED[:start] + content + ANIMATED[start + len(content) :]
+    assert decode(data) == decode(ANIMATED)
+    with pytest.raises(CorruptContainer, match="does not say so"):
+        strip(data, "avif")
+
+
+def test_track_of_anything_but_pictures_is_blanked_whole() -> None:
+    tables = box(b"stbl", full_box(b"stsd", 0, struct.pack(">I", 1), box(b"mp4a", SECRET)))
+    handler = full_box(b"hdlr", 0, bytes(4), b"soun", SECRET)
+    sound = box(b"trak", box(b"mdia", handler, box(b"minf", tables)))
+    data = build([(b"av01", 0, len(PIXELS))], PIXELS).replace(b"avifmif1", b"avismif1")
+    stripped = strip(data + box(b"moov", sound), "avif")
+    assert stripped.endswith(box(b"moov", box(b"free", bytes(len(sound) - 8))))
 
 
 @pytest.mark.parametrize("kind", [b"Exif", b"mime", b"uri ", b"rgan", b"priv"])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from gallery_site.runner.browser import obtain_chromium
-from tests.upload_js.fake_site import FakeSite
+from tests.upload_js.fake_site import FakeServer, FakeSite
 
 FLAGS = [
     "--no-sandbox",
@@ -28,16 +29,47 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     return {**browser_type_launch_args, "executable_path": obtain_chromium(), "args": FLAGS}
 
 
-@pytest.fixture
-def site() -> Iterator[FakeSite]:
-    fake = FakeSite()
+@pytest.fixture(scope="module")
+def fake_server() -> Iterator[FakeServer]:
+    """One address for a module, whose scripts the browser keeps."""
+    fake = FakeServer()
     yield fake
     fake.close()
 
 
 @pytest.fixture
+def site(fake_server: FakeServer) -> FakeSite:
+    """This test's own."""
+    return fake_server.open()
+
+
+@pytest.fixture(scope="module")
+def shared_context(browser: Browser) -> Iterator[BrowserContext]:
+    """One profile for a module, whose cache holds the scripts; making one takes longer than most tests."""
+    context = browser.new_context()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(shared_context: BrowserContext, site: FakeSite) -> Iterator[Page]:
+    """A tab of a browser that has kept nothing of this site but its cache."""
+    page = shared_context.new_page()
+    wipe = {"origin": site.origin, "storageTypes": "local_storage,indexeddb,service_workers,cache_storage"}
+    shared_context.new_cdp_session(page).send("Storage.clearDataForOrigin", wipe)
+    yield page
+    for each in shared_context.pages:
+        each.close()
+
+
+@pytest.fixture
 def complaints(page: Page) -> list[str]:
     """What the console said and no test expects: errors of scripts and of the content security policy."""
+    return listen(page)
+
+
+def listen(page: Page) -> list[str]:
+    """What ``page`` complains about from now on."""
     found: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -52,21 +84,37 @@ def complaints(page: Page) -> list[str]:
 @pytest.fixture
 def gallery_page(page: Page, site: FakeSite, complaints: list[str]) -> Iterator[Page]:
     """The gallery, open, with the uploader at work. Nothing may have complained by the end of the test."""
-    page.goto(site.page)
-    page.wait_for_selector('[data-uploader="ready"]', state="attached")
+    open_gallery(page, site)
     yield page
     assert complaints == []
 
 
+@pytest.fixture
+def clocked_page(browser: Browser, site: FakeSite) -> Iterator[Page]:
+    """The same in a profile of its own, whose clock the test turns."""
+    context = browser.new_context()
+    page = context.new_page()
+    complaints = listen(page)
+    page.clock.install()
+    open_gallery(page, site)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def open_gallery(page: Page, site: FakeSite) -> None:
+    """Wait until the uploader listens."""
+    page.goto(site.page)
+    page.wait_for_selector('[data-uploader="ready"]', state="attached")
+
+
 @pytest.fixture(scope="module")
-def blank_page(browser: Browser) -> Iterator[Page]:
+def blank_page(shared_context: BrowserContext, fake_server: FakeServer) -> Iterator[Page]:
     """One empty page for all pure functions of a test module: they leave nothing behind."""
-    fake = FakeSite()
-    page = browser.new_page()
-    page.goto(f"{fake.origin}/blank/")
+    page = shared_context.new_page()
+    page.goto(f"{fake_server.origin}/blank/")
     yield page
     page.close()
-    fake.close()
 
 
 @pytest.fixture
@@ -88,3 +136,11 @@ def call(blank_page: Page) -> Callable[..., Any]:
         )
 
     return run
+
+
+def wait_until(holds: Callable[[], bool], patience: float = 20.0) -> None:
+    """What the site sees, and no page tells."""
+    deadline = time.monotonic() + patience
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)

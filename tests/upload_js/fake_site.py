@@ -13,11 +13,11 @@ import socket
 import threading
 import time
 from collections import defaultdict, deque
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from django.contrib.staticfiles import finders
 from django.core.files.uploadhandler import MemoryFileUploadHandler
@@ -27,9 +27,6 @@ from django.template import engines
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
 
-GALLERY = "0190a0b0c0d07000800000000000abcd"
-PAGE = f"/g/{GALLERY}/"
-UPLOAD = f"/g/{GALLERY}/upload/"
 TOKEN = "token-of-the-page"
 HEADERS = {
     "Content-Security-Policy": (
@@ -46,7 +43,7 @@ HEADERS = {
 HTML = """{% load static django_htmx %}<!doctype html>
 <html lang="en" data-theme="system"><head><meta charset="utf-8"><title>Summer</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="csrf-token" content="{{ token }}">
+<meta name="csrf-token" content="{{ token }}"><meta name="person" content="{{ person }}">
 <meta name="htmx-config" content='{"includeIndicatorStyles":false,"allowEval":false}'>
 <link rel="icon" href="{% static "icons/favicon.svg" %}" type="image/svg+xml">
 <link rel="stylesheet" href="{% static "css/tokens.css" %}"><link rel="stylesheet" href="{% static "css/base.css" %}">
@@ -71,17 +68,23 @@ class Received:
     token: str
     at: float
     status: int
+    gallery: str
+    renditions: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass
 class FakeSite:
-    """What it was told to do, and what it saw.
+    """What it was told to do, and what it saw: one test's.
 
+    ``origin``: where it is served. ``number``: which of the sites served there; its gallery has an address of its own.
     ``plans``: for a file's name the answers in turn: a status, ``(status, headers)``, ``"close"`` (the connection is
-    cut in the middle of the body), ``"silent"`` (cut after it) or ``("slow", seconds)``; then it is stored. The name
+    cut in the middle of the body), ``"silent"`` (cut after it), ``("slow", seconds)`` or ``"wait"`` (until ``go_on``
+    is set); then it is stored. The name
     ``"*"`` is for files that have no plan.
     """
 
+    origin: str
+    number: int
     plans: dict[str, deque[Any]] = field(default_factory=lambda: defaultdict(deque))
     received: list[Received] = field(default_factory=list)
     stored: dict[str, Received] = field(default_factory=dict)
@@ -89,24 +92,36 @@ class FakeSite:
     signed_out: bool = False
     token: str = TOKEN
     most_at_once: int = 0
+    asked: list[list[str]] = field(default_factory=list)
+    person: str = "alice"
+    go_on: threading.Event = field(default_factory=threading.Event)
+    is_mute: bool = False  # questions get no answer
     grids: int = 0
 
     def __post_init__(self) -> None:
         self.lock = threading.Lock()
         self.at_once = 0
-        handler = type("Handler", (_Handler,), {"site": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self.thread.start()
+
+    def forget(self) -> None:
+        """As new, at the same address."""
+        for field_ in fields(self):
+            if field_.default_factory is not MISSING:
+                setattr(self, field_.name, field_.default_factory())
+            elif field_.default is not MISSING:
+                setattr(self, field_.name, field_.default)
 
     @property
-    def origin(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+    def gallery(self) -> str:
+        """The identifier of the gallery, in hexadecimal digits."""
+        return f"0190a0b0c0d070008000{self.number:012x}"
+
+    @property
+    def path(self) -> str:
+        return f"/g/{self.gallery}/"
 
     @property
     def page(self) -> str:
-        return self.origin + PAGE
+        return self.origin + self.path
 
     def plan(self, filename: str, *answers: Any) -> None:
         self.plans[filename].extend(answers)
@@ -114,11 +129,6 @@ class FakeSite:
     def attempts(self, filename: str) -> list[Received]:
         """Whole requests for a file, in order."""
         return [request for request in self.received if request.filename == filename]
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join(5)
 
     def next_answer(self, filename: str) -> Any:
         with self.lock:
@@ -138,7 +148,40 @@ class FakeSite:
         return 201, {"duplicate": False, "image": {"id": digest[:32], "filename": request.filename}}
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # of 5, a browser that opens several tabs at once is refused
+
+
+class FakeServer:
+    """An address that serves one :class:`FakeSite` after another.
+
+    What a closed tab or its service worker sends late, or waits for still, belongs to the site that it was sent to: a
+    request keeps the site that it found, and the next site has another gallery.
+    """
+
+    def __init__(self) -> None:
+        handler = type("Handler", (_Handler,), {"fake_server": self})
+        self.server = _Server(("127.0.0.1", 0), handler)
+        self.origin = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.site = FakeSite(self.origin, 0)
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self.thread.start()
+
+    def open(self) -> FakeSite:
+        """The next site."""
+        self.site.go_on.set()
+        self.site = FakeSite(self.origin, self.site.number + 1)
+        return self.site
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join(5)
+
+
 class _Handler(BaseHTTPRequestHandler):
+    fake_server: FakeServer
     site: FakeSite
     protocol_version = "HTTP/1.1"
     is_counted = False
@@ -146,16 +189,21 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
 
+    def parse_request(self) -> bool:
+        self.site = self.fake_server.site
+        return super().parse_request()
+
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
-        if path == PAGE and self.headers.get("HX-Request"):
+        if path == self.site.path and self.headers.get("HX-Request"):
             self.site.grids += 1
             self._answer(200, self._grid().encode(), "text/html; charset=utf-8")
-        elif path == PAGE:
+        elif path == self.site.path:
             self._answer(200, self._page().encode(), "text/html; charset=utf-8")
         elif path.startswith("/static/") and (found := finders.find(path.removeprefix("/static/"))):
             kind = "text/javascript" if path.endswith(".js") else mimetypes.guess_type(path)[0]
-            self._answer(200, Path(str(found)).read_bytes(), kind or "application/octet-stream")
+            cached = {"Cache-Control": "max-age=600"}
+            self._answer(200, Path(str(found)).read_bytes(), kind or "application/octet-stream", cached)
         elif path == "/blank/":
             self._answer(200, b"<!doctype html><title>Blank</title>", "text/html")
         else:
@@ -163,6 +211,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         site = self.site
+        path = urlsplit(self.path).path
+        if path == "/g/new/":
+            self._create()
+            return
+        if not path.startswith(f"/g/{site.gallery}"):
+            self._answer(404, b"", "text/plain")
+            return
+        if path.endswith("/check/"):
+            self._check()
+            return
         with site.lock:
             site.at_once += 1
             site.most_at_once = max(site.most_at_once, site.at_once)
@@ -173,6 +231,28 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         finally:
             self._uncount()
+
+    def _create(self) -> None:
+        """A gallery of its own."""
+        title = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())["title"][0]
+        place = f"/g/{self.site.gallery}-{title.lower()}/"
+        target = {"galleryId": title, "title": title, "uploadUrl": f"{place}upload/", "checkUrl": f"{place}check/"}
+        self._answer_json(201, target)
+
+    def _check(self) -> None:
+        """Which of these were stored already."""
+        site = self.site
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        site.asked.append(body["hashes"])
+        if site.is_mute:
+            self._cut()
+            return
+        if site.signed_out or self.headers.get("X-CSRFToken") != site.token:
+            self._answer(403, b"<h1>CSRF</h1>", "text/html")
+            return
+        with site.lock:
+            there = {each.fields.get("source_sha256"): identifier for identifier, each in site.stored.items()}
+        self._answer_json(200, {"held": {each: there[each] for each in body["hashes"] if each in there}})
 
     def _uncount(self) -> None:
         """Before the answer leaves: the browser may begin the next upload as soon as it has read it."""
@@ -192,6 +272,9 @@ class _Handler(BaseHTTPRequestHandler):
         request = self._receive(first, length, answer)
         if isinstance(answer, tuple) and answer[0] == "slow":
             time.sleep(answer[1])
+            answer = 201
+        if answer == "wait":
+            site.go_on.wait(60)
             answer = 201
         if site.signed_out or request.token != site.token:
             site.received.append(request)
@@ -225,6 +308,8 @@ class _Handler(BaseHTTPRequestHandler):
             token=self.headers.get("X-CSRFToken", ""),
             at=time.monotonic(),
             status=status,
+            gallery="Trip" if self.path.startswith(f"/g/{self.site.gallery}-trip/") else "Summer",
+            renditions={name: cast("UploadedFile", files[name]).read() for name in files if name != "file"},
         )
         self.site.received.append(request)
         return request
@@ -263,8 +348,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self) -> str:
         template = engines["django"].from_string(HTML)
-        gallery = {"hex": GALLERY, "title": "Summer & <sea>"}
-        context = {"gallery": gallery, "upload_url": UPLOAD, "token": self.site.token, "max_upload_bytes": 64 << 20}
+        gallery = {"hex": self.site.gallery, "title": "Summer & <sea>", "retention": "7d"}
+        context = {
+            "gallery": gallery,
+            "upload_url": f"{self.site.path}upload/",
+            "check_url": f"{self.site.path}check/",
+            "token": self.site.token,
+            "person": self.site.person,
+            "max_upload_bytes": 64 << 20,
+        }
         return str(template.render(context))
 
     def _grid(self) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page
 
+from galleries.decoding.picture import fit
 from tests import photos
 
 pytestmark = pytest.mark.browser
@@ -249,8 +252,8 @@ def test_sizes_and_times_in_words(call: Call) -> None:
 def test_estimate_corrects_itself(call: Call) -> None:
     waiting = {"size": 5_000_000, "state": "waiting", "sent": 0, "secondsToPrepare": 0}
     first = call("plan.js", "estimate", [waiting] * 4, {"quality": "full", "speed": 1_000_000, "workers": 2})
-    assert first["toSend"] == pytest.approx(8_400_000)
-    assert first["seconds"] == pytest.approx(8.4)
+    assert first["toSend"] == pytest.approx(7_200_000)
+    assert first["seconds"] == pytest.approx(7.2)
     done = {"size": 5_000_000, "blobSize": 1_000_000, "state": "done", "sent": 1_000_000, "secondsToPrepare": 1}
     later = call("plan.js", "estimate", [done, *[waiting] * 3], {"quality": "full", "speed": 1_000_000, "workers": 2})
     assert later["toSend"] == pytest.approx(4_000_000)
@@ -272,3 +275,97 @@ def test_rows_show_problems_first_and_few_that_wait(call: Call) -> None:
 def test_clutter_of_folders(call: Call) -> None:
     names = [".DS_Store", "._a.jpg", "Thumbs.db", "desktop.ini", "__MACOSX", "a.jpg"]
     assert [call("walk.js", "isClutter", name) for name in names] == [True] * 5 + [False]
+
+
+@pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 119, 120, 4096, 10_001])
+def test_sha256_in_pieces_is_sha256(blank_page: Page, size: int) -> None:
+    body = bytes(index * 31 % 256 for index in range(size))
+    found = blank_page.evaluate(
+        """async (bytes) => {
+          const { Sha256 } = await import("/static/js/upload/sha256.js");
+          const { hashFile } = await import("/static/js/upload/hash.js");
+          const body = Uint8Array.from(bytes);
+          const pieces = new Sha256();
+          for (let at = 0; at < body.length; at += 37) pieces.update(body.subarray(at, at + 37));
+          const file = new Blob([body]);
+          return [pieces.hex(), await hashFile(file), await hashFile(file, null)];
+        }""",
+        list(body),
+    )
+    assert found == [hashlib.sha256(body).hexdigest()] * 3
+
+
+def test_a_slow_line_carries_fewer_at_once(call: Call) -> None:
+    assert [call("backoff.js", "mostAtOnce", speed, 3) for speed in (None, 1e6, 150_000, 50_000)] == [3, 3, 2, 1]
+
+
+# --- quality and colour ---
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "quality"),
+    [
+        ("apple-iphone-5.jpg", 342, 0.75),
+        ("casio-qv-3000ex.jpg", 156, 0.75),
+        ("blackberry-z10.jpg", 592, 0.75),
+        ("dji-fc300s-0025.jpg", 736, 0.83),
+        ("nikon-d3100-o8.jpg", 1854, 0.83),
+    ],
+)
+def test_quality_follows_the_files_own(call: Call, name: str, steps: int, quality: float) -> None:
+    head = photos.path(f"photo/{name}").read_bytes()[: 256 * 1024]
+    assert call("formats.js", "measureSteps", "jpeg", head) == steps
+    assert call("qualities.js", "chooseJpegQuality", {"jpeg": 0.83, "fine": 0.75}, steps) == quality
+
+
+def test_steps_are_unknown_of_other_kinds_and_cut_headers(call: Call) -> None:
+    head = photos.path("photo/apple-iphone-5.jpg").read_bytes()
+    table = head.index(b"\xff\xdb")
+    assert call("formats.js", "measureSteps", "png", head[:4096]) == 0
+    assert call("formats.js", "measureSteps", "jpeg", head[: table + 30]) == 0
+    assert call("qualities.js", "chooseJpegQuality", {"jpeg": 0.83, "fine": 0.75}, 0) == 0.83
+
+
+@pytest.mark.parametrize(
+    ("name", "wide"),
+    [
+        ("photo/iphone-13-pro-8568.jpg", True),
+        ("photo/pixel6pro-ultrahdr-01.jpg", True),
+        ("photo/iphone-7-sea.heic", True),
+        ("webp/photo-iccp-adobergb.webp", True),
+        ("colour/icc-p3.jpg", True),
+        ("photo/sunset-by-the-pier.jpg", False),  # sRGB
+        ("photo/apple-iphone-5.jpg", False),  # none
+        ("colour/icc-garbage.jpg", False),
+        ("colour/icc-cmyk-profile-on-rgb.jpg", False),
+    ],
+)
+def test_is_wide_gamut(call: Call, name: str, wide: bool) -> None:
+    assert call("colour.js", "isWideGamut", photos.path(name).read_bytes()[: 256 * 1024]) is wide
+
+
+def test_profile_that_ends_early_is_not_wide(call: Call) -> None:
+    head = photos.path("photo/iphone-13-pro-8568.jpg").read_bytes()
+    assert call("colour.js", "isWideGamut", head[: head.index(b"acsp") + 100]) is False
+
+
+@pytest.mark.parametrize("size", [(4000, 3000), (3264, 2448), (4000, 2250), (2600, 1957), (1933, 4001), (3201, 2)])
+def test_fit_rounds_as_the_server_does(call: Call, size: tuple[int, int]) -> None:
+    for edge in (1600, 400):
+        width, height = fit(size, edge)
+        assert call("fit.js", "fit", *size, edge) == {"width": width, "height": height}
+
+
+def test_fit_takes_the_even_one_of_two_halves(call: Call) -> None:
+    assert fit((3200, 1601), 1600) == (1600, 800)
+    assert call("fit.js", "fit", 3200, 1601, 1600) == {"width": 1600, "height": 800}
+
+
+@pytest.mark.parametrize(
+    ("speed", "connection", "carries"),
+    [(None, None, True), (5e6, None, True), (1e6, None, False), (5e6, {"saveData": True}, False)],
+)
+def test_renditions_go_along_where_they_cost_no_time(
+    call: Call, speed: float | None, connection: Any, carries: bool
+) -> None:
+    assert call("plan.js", "carriesRenditions", speed, connection) is carries

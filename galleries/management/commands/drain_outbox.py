@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from galleries.management.arguments import positive
-from galleries.metadata import drain_outbox
+from galleries.outbox import drain_outbox
 
 BATCH = 1_000
 

@@ -32,6 +32,7 @@ function move(event) {
 }
 
 function remove() {
+  if (!document.querySelector("[data-selection-delete]")) return;
   const tile = current();
   if (selected().length === 0 && tile) select(tile);
   if (selected().length > 0) document.querySelector("[data-selection-delete]").click();

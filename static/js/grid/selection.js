@@ -1,10 +1,10 @@
 // Selecting: the checks of the tiles are the state, the bar shows it. Click on a check, long press, shift-click for a
-// range; while anything is selected a click on a tile selects it too.
+// range; while anything is selected a click on a tile selects it too. A page without the bar has nothing to select for.
 import { checkOf, grid, tileOf, tiles } from "./tiles.js";
 import { onLongPress } from "./long_press.js";
 
 const bar = document.querySelector("[data-selection]");
-const counter = bar.querySelector("[data-selection-count]");
+const counter = bar?.querySelector("[data-selection-count]");
 let anchor = ""; // the image that ranges begin at
 
 export function selected() {
@@ -12,6 +12,7 @@ export function selected() {
 }
 
 function show() {
+  if (!bar) return;
   const count = selected().length;
   document.documentElement.toggleAttribute("data-selecting", count > 0);
   counter.textContent = count ? `${count} selected` : "";
@@ -22,6 +23,7 @@ function show() {
 }
 
 export function select(link, on = true) {
+  if (!bar) return;
   checkOf(link).checked = on;
   anchor = link.dataset.id;
   show();
@@ -33,6 +35,7 @@ export function toggle(link) {
 
 /** Selects from the anchor to this tile; the anchor stays. */
 export function selectTo(link) {
+  if (!bar) return;
   const all = tiles();
   const from = Math.max(all.indexOf(tileOf(anchor)), 0);
   const to = all.indexOf(link);
@@ -45,6 +48,7 @@ export function setAnchor(link) {
 }
 
 export function selectAll() {
+  if (!bar) return;
   for (const link of tiles()) checkOf(link).checked = true;
   show();
 }
@@ -66,7 +70,7 @@ grid.addEventListener("click", (event) => {
   if (check) {
     if (event.shiftKey && anchor && check.checked) selectTo(link);
     else select(link, check.checked);
-  } else if (event.target.closest("[data-id]") && (isSelecting() || event.shiftKey)) {
+  } else if (event.target.closest("[data-id]") && (isSelecting() || (bar && event.shiftKey))) {
     event.preventDefault();
     if (event.shiftKey && anchor) selectTo(link);
     else toggle(link);
@@ -78,13 +82,13 @@ onLongPress(grid, ".tile > [data-id]", (link) => {
   navigator.vibrate?.(10);
 });
 
-bar.querySelector("[data-selection-clear]").addEventListener("click", () => {
+bar?.querySelector("[data-selection-clear]").addEventListener("click", () => {
   const first = selected()[0];
   clear();
   first?.focus({ preventScroll: true });
 });
 
-bar.addEventListener("htmx:afterRequest", (event) => {
+bar?.addEventListener("htmx:afterRequest", (event) => {
   const menu = event.target.closest("details[open]");
   if (!menu) return;
   menu.open = false;

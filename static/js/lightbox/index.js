@@ -31,7 +31,11 @@ function show(link) {
   part("name").textContent = link.dataset.name;
   part("place").textContent = place;
   part("announce").textContent = `${link.dataset.name}, ${place}`;
-  part("download").href = link.dataset.original;
+  const download = part("download"); // A visitor may have none.
+  if (download) {
+    download.href = link.dataset.original;
+    download.dataset.name = link.dataset.name;
+  }
   part("previous").disabled = index <= 0;
   part("next").disabled = index >= all.length - 1;
   document.title = link.dataset.name;
@@ -84,6 +88,7 @@ function close() {
 }
 
 function remove() {
+  if (!part("delete")) return;
   const values = { action: "delete", ids: current().dataset.id };
   window.htmx.ajax("POST", dialog.dataset.imagesUrl, {
     source: dialog,

@@ -76,7 +76,8 @@ export class Slide {
   }
 
   #loadOriginal() {
-    if (this.original || !this.link.dataset.original) return;
+    // Where downloads are counted, looking closely is not one.
+    if (this.original || !this.link.dataset.original || this.link.closest("[data-counted]")) return;
     this.original = image("slide-preview");
     this.original.dataset.loading = "";
     this.original.addEventListener("load", () => delete this.original.dataset.loading);

@@ -18,8 +18,9 @@ export function judge({ status, isRedirected = false, retryAfter = null, body = 
   const answer = parse(body);
   if (status === 0) return { kind: "retry", cause: "network", wait: null, sentence: SENTENCES.network };
   if ((status === 200 || status === 201) && answer && !isRedirected) return judgeStored(answer);
-  // An answer that is no JSON comes from a sign-in page, a CSRF check or a proxy, not from the upload view.
-  if (status === 401 || status < 400 || (status === 403 && !answer)) {
+  // An answer that is no JSON comes from a sign-in page or a proxy, not from the upload view; "forbidden" from the CSRF
+  // check: somebody signed in, or out, since this page was opened.
+  if (status === 401 || status < 400 || (status === 403 && (answer?.code ?? "forbidden") === "forbidden")) {
     return { kind: "signed-out", sentence: SENTENCES["signed-out"] };
   }
   if (PASSING.includes(status) || (status >= 500 && !LASTING.includes(status))) {
@@ -46,6 +47,7 @@ function judgeStored(answer) {
 }
 
 function sentenceOf(answer, status) {
+  if (status === 404) return SENTENCES[404]; // the server speaks of nothing, because it may be somebody else's
   if (typeof answer?.detail === "string" && answer.detail) return answer.detail;
   if (status === 413) return SENTENCES["too-large"];
   return status >= 500 ? SENTENCES.server : (SENTENCES[status] ?? SENTENCES.refused);

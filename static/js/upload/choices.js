@@ -1,6 +1,6 @@
 // Quality and metadata: radio buttons in the panel, remembered.
 
-import { readSettings, writeSettings } from "./settings.js";
+import { readSettings, writeChoice } from "./settings.js";
 
 /** @param apply called with {quality, metadata} at once and after each change */
 export function wireChoices(root, apply) {
@@ -19,6 +19,6 @@ export function wireChoices(root, apply) {
     apply(options);
     return options;
   };
-  choices.addEventListener("change", () => writeSettings(update()));
+  choices.addEventListener("change", () => writeChoice(update()));
   update();
 }

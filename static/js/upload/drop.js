@@ -2,7 +2,7 @@
 
 import { collectFiles } from "./walk.js";
 
-/** @param take called with a list of files */
+/** @param take called with a list of files, and the name of the folder that they were dropped in, or "" */
 export function listenForDrops(veil, take) {
   let isOurs = false; // a picture of the page itself is being dragged; browsers call that "Files" too
   let depth = 0;
@@ -38,7 +38,8 @@ export function listenForDrops(veil, take) {
     if (!counts(event)) return;
     event.preventDefault();
     show(false);
-    take(await collectFiles(event.dataTransfer));
+    const { files, folder } = await collectFiles(event.dataTransfer);
+    take(files, folder);
   });
 }
 

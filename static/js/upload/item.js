@@ -6,32 +6,51 @@ const MOVING = ["waiting", "compressing", "sending", "checking"];
 const SETTLED = ["done", "duplicate", "failed", "cancelled"];
 const SAFE = ["done", "duplicate"];
 
-export function createItem(id, file, { galleryId, uploadUrl }) {
+/** @param known {file, target: {galleryId, uploadUrl, checkUrl, title}, batch: {id, total}, key, ...}, fresh or kept */
+export function createItem({
+  file,
+  blob,
+  target,
+  batch,
+  key,
+  name,
+  size,
+  sourceSha256,
+  fields,
+  quality,
+  reason,
+}) {
   return {
-    id,
+    id: 0, // the queue's own number
+    key, // for idempotency: the same for all tries, also those of a later visit
+    batch,
+    target,
     file,
-    name: file.name,
-    size: file.size,
-    galleryId,
-    uploadUrl,
+    name: name ?? file.name,
+    size: size ?? file.size,
     state: "waiting",
+    isHeld: false, // paused alone
     sentence: "", // what went wrong, while it is being tried again or after it failed
-    reason: "", // a key of NOTES: why it was not compressed
+    reason: reason ?? "", // a key of NOTES: why it was not compressed
     canRetry: false, // whether "try again" may help
-    blob: null, // what is sent; gone as soon as it is safe
-    blobSize: undefined,
+    isKept: false, // whether it would survive this tab
+    blob: blob ?? null, // what is sent; gone as soon as it is safe
+    blobSize: blob?.size,
     sent: 0, // bytes of `blob` that have left
     tries: 0,
     mayBeThere: false, // an answer was lost: "already here" may mean this very upload
     retryAt: 0, // milliseconds of the queue's clock; 0: no need to wait
-    key: "",
-    fields: {},
-    quality: undefined,
+    sourceSha256: sourceSha256 ?? "", // of `file`, as chosen
+    fields: fields ?? {},
+    quality,
+    metadata: "strip",
     thumb: null, // a Blob of a few kB
+    renditions: {}, // Blobs that go along, by the server's names; lost with the tab, as the server makes its own
     imageId: "",
     doneAt: 0,
     secondsToPrepare: 0,
-    controller: new AbortController(),
+    controller: new AbortController(), // ends it for good
+    line: null, // ends the request that is on its way
   };
 }
 
@@ -53,10 +72,4 @@ export function summarize(items) {
   }
   const left = MOVING.reduce((sum, state) => sum + counts[state], 0);
   return { ...counts, total: items.length, left };
-}
-
-/** What a store keeps of an item (store.js). */
-export function toRecord(item) {
-  const { id, galleryId, uploadUrl, name, size, key, blob, fields, state } = item;
-  return { id, galleryId, uploadUrl, name, size, key, blob, fields, state };
 }

@@ -3,7 +3,7 @@
 import { Announcer } from "./announce.js";
 import { isSafe } from "./item.js";
 import { Rows } from "./rows.js";
-import { describe, headline, NOTES } from "./words.js";
+import { describe, headline, NOTES, offerWords, progressWords } from "./words.js";
 
 /** Least time between two drawings, in milliseconds. */
 const PAUSE = 150;
@@ -15,7 +15,8 @@ export class Panel {
   #drawnAt = 0;
   #timer = 0;
 
-  /** @param actions {read(), act(item, isDrop), pause(), resume(), retryFailed(), cancelAll(), close()} */
+  /** @param actions {read(), act(item, isDrop), pause(), resume(), retryFailed(), cancelAll(), close(), takeUp(),
+   *   forget()} */
   constructor(root, actions) {
     this.root = root;
     this.actions = actions;
@@ -30,7 +31,9 @@ export class Panel {
     on("continue", actions.resume);
     on("retry", actions.retryFailed);
     on("cancel", actions.cancelAll);
-    on("close", () => this.#close());
+    on("close", () => this.close());
+    on("take-up", actions.takeUp);
+    on("forget", actions.forget);
     on("fold", () => this.fold(true));
     on("pill", () => this.fold(false));
     this.part("finished").addEventListener("toggle", () => this.draw());
@@ -76,9 +79,11 @@ export class Panel {
     }
   }
 
-  #drawHead({ summary, estimate, halted }) {
+  #drawHead({ summary, estimate, speed, halted, offer, isShort, isGuess, wouldLose, elsewhere, retryable }) {
     const isBusy = summary.left > 0;
-    write(this.part("head"), summary.total > 0 ? headline(summary, estimate) : "Add photos");
+    const idle = offer ? offerWords(offer) : "Add photos";
+    write(this.part("head"), summary.total > 0 ? headline(summary, estimate, isGuess) : idle);
+    write(this.part("progress"), isBusy ? progressWords(summary, speed) : "");
     const bar = this.part("all");
     bar.hidden = !isBusy;
     bar.value = estimate.fraction;
@@ -87,9 +92,27 @@ export class Panel {
     this.part("close").hidden = isBusy;
     this.part("fold").hidden = !isBusy;
     this.part("cancel").hidden = !isBusy;
-    this.part("retry").hidden = this.actions.read().retryable < 2;
+    this.part("ways").hidden = isBusy; // room for the list; dropping and the page's own button still add
+    this.part("retry").hidden = retryable < 2;
     this.part("halt").hidden = halted === "";
     write(this.part("halted"), halted);
+    this.part("sign-in").target = wouldLose ? "_blank" : "";
+    this.part("offer").hidden = !offer;
+    write(
+      this.part("offered"),
+      offer && summary.total > 0 ? `${offerWords(offer)}.` : "From an earlier visit.",
+    );
+    this.#drawElsewhere(elsewhere);
+    this.part("short").hidden = !isShort || !isBusy;
+  }
+
+  /** Photos that go to another gallery than this page's: the way there. */
+  #drawElsewhere(target) {
+    this.part("elsewhere").hidden = !target;
+    if (!target) return;
+    const link = this.part("elsewhere").querySelector("a");
+    link.href = target.uploadUrl.replace(/upload\/$/, "");
+    write(link, target.title);
   }
 
   #drawPill(summary) {
@@ -113,7 +136,7 @@ export class Panel {
     if (!finished.open) list.replaceChildren();
   }
 
-  #close() {
+  close() {
     this.actions.close();
     this.part("panel").hidden = true;
     document.querySelector("[data-upload-choose]")?.focus();

@@ -7,6 +7,15 @@ const FIRST_SECONDS = 0.5;
 /** A photo that is sent costs the server this long at least, in seconds. */
 const ANSWER_SECONDS = 0.2;
 
+/** From so many bytes a second on a preview of 250 kB takes no longer to send than it saves the server. */
+const RENDITION_SPEED = 4_000_000;
+
+/** Whether renditions go along: people's time on a slow or dear line is worth more than the server's. */
+export function carriesRenditions(speed, connection) {
+  if (connection?.saveData) return false;
+  return speed === null || speed >= RENDITION_SPEED;
+}
+
 /** The bytes that a file not yet compressed is expected to become; `share` as observed, or null. */
 export function expectBytes(size, quality, share) {
   const { typical, share: usual } = QUALITIES[quality];

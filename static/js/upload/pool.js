@@ -1,6 +1,7 @@
 // Workers that prepare files, one picture each, so that never more than `size` pictures are decoded. Where module
 // workers or OffscreenCanvas are missing, or the script does not load, the page does the work one at a time.
 
+import { hashFile } from "./hash.js";
 import { prepare as prepareHere } from "./prepare.js";
 import { onscreen } from "./surface.js";
 
@@ -8,6 +9,8 @@ import { onscreen } from "./surface.js";
 const WATCHDOG = 60_000;
 /** Workers without work are ended after this long: they hold memory. */
 const IDLE = 20_000;
+/** What is known of a file that a worker did not come back from. */
+const UNSEEN = { width: 0, height: 0, reason: "slow", takenAt: "", camera: "", thumb: null, renditions: {} };
 
 export function poolSize(cores = navigator.hardwareConcurrency) {
   return Math.max(1, Math.min(4, cores || 2));
@@ -27,8 +30,18 @@ export class WorkerPool {
 
   /** As `prepare` of prepare.js; rejects with AbortError once `signal` says so. */
   prepare(file, options, signal) {
+    return this.#ask({ task: "prepare", file, options, signal });
+  }
+
+  /** The SHA-256 of a file in hex, or "" when it took too long; rejects as `prepare` does. */
+  hash(file, signal) {
+    return this.#ask({ task: "hash", file, signal });
+  }
+
+  #ask(request) {
     return new Promise((resolve, reject) => {
-      const job = { file, options, resolve, reject, signal };
+      const { signal } = request;
+      const job = { ...request, resolve, reject };
       signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
       this.#jobs.push(job);
       this.#assign();
@@ -89,27 +102,21 @@ export class WorkerPool {
     const drop = () => {
       clearTimeout(timer);
       this.#end(worker);
-      job.resolve({
-        blob: job.file,
-        width: 0,
-        height: 0,
-        reason: "slow",
-        takenAt: "",
-        camera: "",
-        thumb: null,
-      });
+      job.resolve(job.task === "hash" ? "" : { ...UNSEEN, blob: job.file });
       this.#assign();
     };
     const timer = setTimeout(drop, this.watchdog);
     worker.onerror = drop; // out of memory, most often
     worker.onmessage = ({ data }) =>
-      finish(() => (data.error ? job.reject(new Error(data.error)) : job.resolve(data.prepared)));
-    worker.postMessage({ id: 0, file: job.file, options: job.options });
+      finish(() => (data.error ? job.reject(new Error(data.error)) : job.resolve(data.result)));
+    worker.postMessage({ id: 0, task: job.task, file: job.file, options: job.options });
   }
 
   #doHere(job) {
     const work = async () => {
-      if (!job.signal?.aborted) job.resolve(await prepareHere(job.file, job.options, onscreen));
+      if (job.signal?.aborted) return;
+      const isHash = job.task === "hash";
+      job.resolve(await (isHash ? hashFile(job.file) : prepareHere(job.file, job.options, onscreen)));
     };
     this.#here = this.#here.then(work).catch(job.reject);
   }

@@ -1,15 +1,17 @@
-// The order of work, without a line of DOM: prepare ahead, send a few at once, try again when that can help. Every
-// outside thing (preparing, sending, clock, chance, store) is an argument. One bad file never stops the others.
+// The order of work, without a line of DOM: hash, ask what is there, prepare ahead, send a few at once, try again when
+// that can help. Every outside thing (hashing, asking, preparing, sending, clock, chance, store) is an argument. One bad
+// file never stops the others.
 
-import { nextDelay, nextWidth } from "./backoff.js";
-import { createItem, isSettled, summarize, toRecord } from "./item.js";
-import { createMemoryStore } from "./store.js";
+import { mostAtOnce, nextDelay, nextWidth } from "./backoff.js";
+import { createItem, isSettled, summarize } from "./item.js";
 import { SENTENCES, tooLarge } from "./words.js";
 
 /** send: uploads at once; ahead: prepared files that may wait for the line (memory); prepare: files in work. */
 export const LIMITS = { send: 3, ahead: 8, prepare: 4, maxBytes: 0 };
 /** With so many prepared ones in hand nothing more is prepared, even if all of them wait for a second try. */
 const MOST_IN_HAND = 32;
+/** Files of one question "which of these are there?": about a second of hashing, so a huge drop starts soon. */
+const QUESTION = 200;
 
 export class UploadQueue {
   #items = [];
@@ -21,6 +23,7 @@ export class UploadQueue {
   #holdUntil = 0;
   #timer = 0;
   #nextId = 1;
+  #asking = Promise.resolve();
 
   /** options.quality: key of QUALITIES; options.metadata: "strip" or "keep"; read when a file's turn comes. */
   options = { quality: "full", metadata: "strip" };
@@ -28,14 +31,21 @@ export class UploadQueue {
   /** A sentence while nothing can be sent at all (signed out), else "". */
   halted = "";
 
-  constructor({ prepare, send, newKey, onChange, onStored, store, limits, now, random }) {
-    this.prepare = prepare;
-    this.send = send;
-    this.newKey = newKey;
+  /**
+   * @param outside {hash(file, signal), ask(target, hashes), prepare(file, options, signal), send(item, hooks), newKey(),
+   *   onChange(), onStored(item), onHalt(), onLineLost(), keeper, limits, speed(), now(), random()}; `ask` answers the hashes that the
+   *   gallery holds as {hash: image id}; `keeper` as of keeper.js; `speed` in bytes a second, or null
+   */
+  constructor(outside) {
+    const { onChange, onStored, onHalt, onLineLost, keeper, limits, speed, now, random } = outside;
+    Object.assign(this, outside);
     this.onChange = onChange ?? (() => {});
     this.onStored = onStored ?? (() => {});
-    this.store = store ?? createMemoryStore();
+    this.onHalt = onHalt ?? (() => {});
+    this.onLineLost = onLineLost ?? (() => {});
+    this.keeper = keeper ?? { take() {}, keep: async () => {}, drop() {} };
     this.limits = { ...LIMITS, ...limits };
+    this.speed = speed ?? (() => null);
     this.now = now ?? (() => performance.now());
     this.random = random ?? Math.random;
     this.width = this.limits.send;
@@ -49,15 +59,30 @@ export class UploadQueue {
     return { ...summarize(this.#items), isPaused: this.isPaused || this.halted !== "" };
   }
 
-  /** @param target {galleryId, uploadUrl} */
+  /** @param target {galleryId, uploadUrl, checkUrl, title} */
   add(files, target) {
+    const batch = { id: this.newKey(), total: files.length };
+    this.#enter(files.map((file) => createItem({ file, target, batch, key: this.newKey() })));
+  }
+
+  /** What an earlier visit left behind (keeper.js), with the keys it had: an upload that arrived is found again. */
+  restore(records) {
+    this.#enter(
+      records.map((record) => Object.assign(createItem(record), { mayBeThere: true, isKept: true })),
+    );
+  }
+
+  #enter(items) {
     if (this.summary().left === 0) this.forgetSettled();
-    for (const file of files) {
-      const item = createItem(this.#nextId++, file, target);
+    for (const item of items) {
+      item.id = this.#nextId++;
       this.#items.push(item);
-      this.#toPrepare.push(item);
     }
-    this.#pump();
+    this.keeper.take(items);
+    for (const group of groupByGallery(items, QUESTION)) {
+      this.#asking = this.#asking.then(() => this.#recognise(group));
+    }
+    this.#changed();
   }
 
   /** What is being checked is with the server already: it comes to its end. */
@@ -75,7 +100,7 @@ export class UploadQueue {
   retry(item) {
     if (item.state !== "failed" || !item.canRetry) return;
     Object.assign(item, { state: "waiting", sentence: "", tries: 0, retryAt: 0, sent: 0 });
-    (item.blob ? this.#toSend : this.#toPrepare).push(item);
+    this.#line(item).push(item);
     this.#pump();
   }
 
@@ -84,12 +109,14 @@ export class UploadQueue {
   }
 
   dismiss(item) {
+    if (isSettled(item)) this.keeper.drop(item);
     this.#items = this.#items.filter((other) => other !== item || !isSettled(item));
     this.#changed();
   }
 
   /** Also drops failed ones when `all`. */
   forgetSettled(all = false) {
+    for (const item of all ? this.#items.filter(isSettled) : []) this.keeper.drop(item);
     this.#items = this.#items.filter((item) => !isSettled(item) || (item.state === "failed" && !all));
     this.#changed();
   }
@@ -99,9 +126,23 @@ export class UploadQueue {
     this.#changed();
   }
 
+  /** One file stands aside; what has left of it is sent again later. What is being checked comes to its end. */
+  pauseOne(item) {
+    if (isSettled(item) || item.state === "checking") return;
+    item.isHeld = true;
+    if (item.state === "sending") this.#interrupt(item);
+    this.#pump();
+  }
+
+  resumeOne(item) {
+    item.isHeld = false;
+    this.#pump();
+  }
+
   resume() {
     this.isPaused = false;
     this.halted = "";
+    for (const item of this.#items) item.isHeld = false;
     this.wake();
   }
 
@@ -114,12 +155,16 @@ export class UploadQueue {
   #pump() {
     const now = this.now();
     if (!this.isPaused && !this.halted) {
-      while (this.#preparing < this.limits.prepare && this.#hasRoom())
-        this.#prepareOne(this.#toPrepare.shift());
-      while (this.#sending < this.width && now >= this.#holdUntil) {
-        const index = this.#toSend.findIndex((item) => item.retryAt <= now);
-        if (index < 0) break;
-        this.#sendOne(this.#toSend.splice(index, 1)[0]);
+      while (this.#preparing < this.limits.prepare && this.#hasRoom()) {
+        const item = takeFirst(this.#toPrepare, (each) => !each.isHeld);
+        if (!item) break;
+        this.#prepareOne(item);
+      }
+      const most = Math.min(this.width, mostAtOnce(this.speed(), this.limits.send));
+      while (this.#sending < most && now >= this.#holdUntil) {
+        const item = takeFirst(this.#toSend, (each) => !each.isHeld && each.retryAt <= now);
+        if (!item) break;
+        this.#sendOne(item);
       }
       this.#schedule(now);
     }
@@ -141,66 +186,97 @@ export class UploadQueue {
     if (times.length > 0) this.#timer = setTimeout(() => this.#pump(), Math.min(...times) - now + 5);
   }
 
+  /** Where an item waits for its next step. */
+  #line(item) {
+    return item.blob ? this.#toSend : this.#toPrepare;
+  }
+
+  /** Hash all of a group and ask once which of them the gallery holds. Without an answer all of them go on. */
+  async #recognise(items) {
+    await Promise.all(items.map((item) => this.#hashOne(item)));
+    const hashes = items.filter((item) => item.state === "waiting").map((item) => item.sourceSha256);
+    const known = hashes.filter(Boolean);
+    const held = known.length > 0 ? await this.ask(items[0].target, known).catch(() => ({})) : {};
+    for (const item of items.filter((each) => each.state === "waiting")) {
+      if (Object.hasOwn(held, item.sourceSha256)) this.#takeStored(item, held[item.sourceSha256], true);
+      else this.#line(item).push(item);
+    }
+    this.#pump();
+  }
+
+  async #hashOne(item) {
+    if (item.state !== "waiting" || item.sourceSha256) return;
+    try {
+      item.sourceSha256 = await this.hash(item.file, item.controller.signal);
+    } catch {
+      if (!isSettled(item)) this.#fail(item, SENTENCES.unopened, true);
+    }
+  }
+
   async #prepareOne(item) {
     this.#preparing += 1;
     item.state = "compressing";
     item.quality = this.options.quality;
+    item.metadata = item.quality === "original" ? this.options.metadata : "strip";
     const begun = this.now();
     try {
       const prepared = await this.prepare(item.file, { quality: item.quality }, item.controller.signal);
-      if (item.state === "compressing") this.#takePrepared(item, prepared, (this.now() - begun) / 1000);
+      if (item.state === "compressing") await this.#takePrepared(item, prepared, (this.now() - begun) / 1000);
     } catch {
-      if (item.state === "compressing") this.#fail(item, SENTENCES.unopened, true);
+      if (!isSettled(item)) this.#fail(item, SENTENCES.unopened, true);
     } finally {
       this.#preparing -= 1;
       this.#pump();
     }
   }
 
-  #takePrepared(item, prepared, seconds) {
+  async #takePrepared(item, prepared, secondsToPrepare) {
     if (prepared.refused) return this.#fail(item, SENTENCES[prepared.refused], false);
-    const { blob, reason, thumb, takenAt, camera, sourceSha256 } = prepared;
-    Object.assign(item, {
-      blob,
-      blobSize: blob.size,
-      reason,
-      thumb,
-      secondsToPrepare: seconds,
-      key: this.newKey(),
-    });
+    const { blob, reason, thumb, renditions, takenAt, camera } = prepared;
+    Object.assign(item, { blob, blobSize: blob.size, reason, thumb, renditions, secondsToPrepare });
     const { maxBytes } = this.limits;
     if (maxBytes > 0 && blob.size > maxBytes) return this.#fail(item, tooLarge(maxBytes), false);
-    const metadata = item.quality === "original" ? this.options.metadata : "strip";
-    item.fields = { taken_at: takenAt, camera, source_sha256: sourceSha256, metadata };
+    item.fields = { taken_at: takenAt, camera, source_sha256: item.sourceSha256, metadata: item.metadata };
+    // Kept before it is sent: after a crash the same key goes out with the same bytes.
+    await this.keeper.keep(item);
+    if (item.state !== "compressing") return;
     item.state = "waiting";
     this.#toSend.push(item);
-    this.#keep(() => this.store.put(toRecord(item)));
   }
 
   async #sendOne(item) {
     this.#sending += 1;
+    item.line = new AbortController();
     Object.assign(item, { state: "sending", sent: 0, retryAt: 0, tries: item.tries + 1 });
+    const isOurs = (line) => item.line === line && !isSettled(item);
+    const { line } = item;
     const hooks = {
-      signal: item.controller.signal,
+      signal: AbortSignal.any?.([item.controller.signal, line.signal]) ?? joined(item.controller, line),
       onProgress: (bytes) => {
-        item.sent = bytes;
+        if (isOurs(line)) item.sent = bytes;
         this.#changed();
       },
       onSent: () => {
-        item.sent = item.blobSize;
-        if (item.state === "sending") item.state = "checking";
+        if (isOurs(line)) Object.assign(item, { state: "checking", sent: item.blobSize });
         this.#changed();
       },
     };
     try {
       const outcome = await this.send(item, hooks);
-      if (!isSettled(item)) this.#takeOutcome(item, outcome);
+      if (isOurs(line)) this.#takeOutcome(item, outcome);
     } catch {
-      if (!isSettled(item)) this.#fail(item, SENTENCES.server, true);
+      if (isOurs(line)) this.#fail(item, SENTENCES.server, true);
     } finally {
       this.#sending -= 1;
       this.#pump();
     }
+  }
+
+  #interrupt(item) {
+    const { line } = item;
+    Object.assign(item, { line: null, state: "waiting", sent: 0, tries: item.tries - 1, mayBeThere: true });
+    this.#toSend.push(item);
+    line.abort();
   }
 
   #takeOutcome(item, outcome) {
@@ -208,19 +284,32 @@ export class UploadQueue {
     this.#calm = isGood ? this.#calm + 1 : 0;
     this.width = nextWidth(this.width, isGood, this.#calm, this.limits.send);
     if (outcome.kind === "stored") {
-      item.imageId = outcome.imageId;
-      this.#settle(item, outcome.duplicate && !item.mayBeThere ? "duplicate" : "done");
-      this.onStored(item);
+      this.#takeStored(item, outcome.imageId, outcome.duplicate);
     } else if (outcome.kind === "retry") {
-      item.mayBeThere ||= outcome.cause === "network";
+      if (outcome.cause === "network") {
+        item.mayBeThere = true;
+        this.onLineLost();
+      }
       this.#waitOrFail(item, outcome);
     } else if (outcome.kind === "signed-out") {
       Object.assign(item, { state: "waiting", sent: 0, tries: item.tries - 1 });
       this.#toSend.unshift(item);
-      this.halted = outcome.sentence;
+      if (!this.halted) this.#halt(outcome.sentence);
     } else {
       this.#fail(item, outcome.sentence, !outcome.isFinal);
     }
+  }
+
+  #takeStored(item, imageId, isDuplicate) {
+    item.imageId = imageId;
+    item.blobSize ??= item.size;
+    this.#settle(item, isDuplicate && !item.mayBeThere ? "duplicate" : "done");
+    this.onStored(item);
+  }
+
+  #halt(sentence) {
+    this.halted = sentence;
+    this.onHalt();
   }
 
   #waitOrFail(item, { cause, wait, sentence }) {
@@ -238,22 +327,43 @@ export class UploadQueue {
     this.#settle(item, "failed");
   }
 
-  /** The end of an item; what it holds in memory goes, except what a retry needs. */
+  /** The end of an item; what it holds goes, in memory and in the keeper, except what a retry needs. */
   #settle(item, state) {
     const mayReturn = state === "failed" && item.canRetry;
     Object.assign(item, { state, doneAt: this.now(), retryAt: 0 });
-    if (!mayReturn) Object.assign(item, { file: null, blob: null });
-    if (!mayReturn) this.#keep(() => this.store.remove(item.id));
-  }
-
-  /** A store that fails (full, forbidden) costs the survival of a closed tab, never the upload. */
-  #keep(act) {
-    Promise.resolve()
-      .then(act)
-      .catch(() => {});
+    if (mayReturn) return;
+    Object.assign(item, { file: null, blob: null, renditions: {} });
+    this.keeper.drop(item);
   }
 
   #changed() {
     this.onChange();
   }
+}
+
+/** Removes and answers the first that passes, or undefined. */
+function takeFirst(list, test) {
+  const index = list.findIndex(test);
+  return index < 0 ? undefined : list.splice(index, 1)[0];
+}
+
+/** Lists of at most `most` items of one gallery each, in their order. */
+function groupByGallery(items, most) {
+  const groups = [];
+  for (const item of items) {
+    const last = groups.at(-1);
+    if (last && last.length < most && last[0].target.galleryId === item.target.galleryId) last.push(item);
+    else groups.push([item]);
+  }
+  return groups;
+}
+
+/** AbortSignal.any for browsers before 2023. */
+function joined(...controllers) {
+  const one = new AbortController();
+  for (const { signal } of controllers) {
+    if (signal.aborted) one.abort(signal.reason);
+    signal.addEventListener("abort", () => one.abort(signal.reason), { once: true });
+  }
+  return one.signal;
 }

@@ -13,8 +13,9 @@ export class Row {
     this.part("name").textContent = item.name;
     this.part("name").title = item.name;
     this.part("bar").setAttribute("aria-label", item.name);
-    this.part("act").addEventListener("click", () => onAct(item));
-    this.part("drop").addEventListener("click", () => onAct(item, true));
+    for (const [part, act] of Object.entries({ act: "retry", hold: "hold", drop: "drop" })) {
+      this.part(part).addEventListener("click", () => onAct(item, act));
+    }
   }
 
   update(now) {
@@ -33,6 +34,11 @@ export class Row {
     });
     this.#set("act", item.state === "failed" && item.canRetry, (isOffered) => {
       this.part("act").hidden = !isOffered;
+    });
+    this.#set("hold", this.#holdLabel(item), (label) => {
+      this.part("hold").hidden = !label;
+      this.part("hold").setAttribute("aria-label", `${label} ${item.name}`);
+      this.element.toggleAttribute("data-held", item.isHeld);
     });
     this.#set("drop", this.#dropLabel(item), (label) => {
       this.part("drop").hidden = !label;
@@ -55,6 +61,11 @@ export class Row {
     if (item.state === "waiting") return 0;
     if (item.state === "sending") return Math.round((item.sent / item.blobSize) * 100);
     return null;
+  }
+
+  #holdLabel(item) {
+    if (isSettled(item) || item.state === "checking" || item.state === "compressing") return "";
+    return item.isHeld ? "Go on with" : "Pause";
   }
 
   #dropLabel(item) {

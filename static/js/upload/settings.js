@@ -1,26 +1,45 @@
-// What the uploader remembers for a person on this device: quality, metadata, the line's last speed.
+// What the uploader remembers on this device: each person's choice of quality and metadata, and the line's last speed.
 
 import { DEFAULT_QUALITY, QUALITIES } from "./qualities.js";
+import { readPerson } from "./token.js";
 
 const NAME = "upload";
 
-export function readSettings(storage = reachStorage()) {
-  let kept = {};
-  try {
-    kept = JSON.parse(storage?.getItem(NAME) ?? "{}") ?? {};
-  } catch {
-    // written by something else: begin again
-  }
+/** @returns {quality, metadata, speed}: a key of QUALITIES, "strip" or "keep", bytes a second or null */
+export function readSettings(storage = reachStorage(), person = readPerson()) {
+  const { quality, metadata } = read(storage, nameOf(person));
+  const { speed } = read(storage, NAME);
   return {
-    quality: Object.hasOwn(QUALITIES, kept.quality) ? kept.quality : DEFAULT_QUALITY,
-    metadata: kept.metadata === "keep" ? "keep" : "strip",
-    speed: kept.speed > 0 ? kept.speed : null,
+    quality: Object.hasOwn(QUALITIES, quality) ? quality : DEFAULT_QUALITY,
+    metadata: metadata === "keep" ? "keep" : "strip",
+    speed: speed > 0 ? speed : null,
   };
 }
 
-export function writeSettings(changes, storage = reachStorage()) {
+/** Whoever uses this device next must not send a location because somebody before chose to. */
+export function writeChoice({ quality, metadata }, storage = reachStorage(), person = readPerson()) {
+  write(storage, nameOf(person), { quality, metadata });
+}
+
+export function writeSpeed(speed, storage = reachStorage()) {
+  write(storage, NAME, { speed });
+}
+
+function nameOf(person) {
+  return `${NAME} ${person}`;
+}
+
+function read(storage, name) {
   try {
-    storage?.setItem(NAME, JSON.stringify({ ...readSettings(storage), ...changes }));
+    return JSON.parse(storage?.getItem(name) ?? "{}") ?? {};
+  } catch {
+    return {}; // written by something else: begin again
+  }
+}
+
+function write(storage, name, values) {
+  try {
+    storage?.setItem(name, JSON.stringify(values));
   } catch {
     // full or forbidden: the choice holds until the page goes
   }

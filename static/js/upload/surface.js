@@ -22,9 +22,13 @@ export const onscreen = {
     }),
 };
 
-/** The drawing context. `willReadFrequently` keeps the pixels in memory, where all of ours are read. */
-export function contextOf(canvas) {
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+/**
+ * The drawing context; with `isWide` it keeps colours of Display P3 where the browser can. `willReadFrequently` keeps the
+ * pixels in memory, where all of ours are read.
+ */
+export function contextOf(canvas, isWide = false) {
+  const settings = { willReadFrequently: true, colorSpace: isWide ? "display-p3" : "srgb" };
+  const context = canvas.getContext("2d", settings);
   if (!context) throw new Error("No canvas.");
   return context;
 }

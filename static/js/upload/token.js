@@ -1,19 +1,25 @@
 // The token against CSRF: from the page, and again from the server after somebody signed in anew.
 
 const SELECTOR = 'meta[name="csrf-token"]';
+const PERSON = 'meta[name="person"]';
 
 export function readToken() {
   return document.querySelector(SELECTOR)?.content ?? "";
 }
 
-/** Fetch this page again and take its token. @returns whether the person is (still) signed in here */
+/** Who is signed in here: a name that only tells one person from another; "" for nobody. */
+export function readPerson(page = document) {
+  return page.querySelector(PERSON)?.content ?? "";
+}
+
+/** Fetch this page again and take its token. @returns whether the same person is signed in here */
 export async function renewToken() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (!answer.ok || answer.redirected) return false;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const token = page.querySelector(SELECTOR)?.content;
-    if (!token) return false;
+    if (!token || readPerson(page) !== readPerson()) return false;
     document.querySelector(SELECTOR).content = token;
     return true;
   } catch {

@@ -9,8 +9,8 @@ const STALL = 30_000;
 const ANSWER = 90_000;
 
 /**
- * @param parcel {url, token, key, blob, filename, fields}: `token` against CSRF, `key` for idempotency, `fields` a
- *   record of texts of which empty ones are left out
+ * @param parcel {url, token, key, blob, filename, fields, renditions}: `token` against CSRF, `key` for idempotency,
+ *   `fields` a record of texts of which empty ones are left out, `renditions` one of blobs
  * @param hooks {onProgress(bytes), onSent(), signal}
  * @returns an outcome of answers.js; rejects with AbortError only
  */
@@ -54,11 +54,12 @@ export function send(parcel, { onProgress, onSent, signal, stall = STALL, patien
 }
 
 /** The text fields come first: a server that reads the body as a stream knows them when the file begins. */
-function formOf({ blob, filename, fields }) {
+export function formOf({ blob, filename, fields, renditions = {} }) {
   const form = new FormData();
   form.append("filename", filename);
   for (const [name, value] of Object.entries(fields)) if (value) form.append(name, value);
   form.append("file", blob, filename);
+  for (const [name, rendition] of Object.entries(renditions)) form.append(name, rendition, `${name}.jpg`);
   return form;
 }
 

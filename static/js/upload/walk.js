@@ -6,14 +6,22 @@ export function isClutter(name) {
 }
 
 /**
- * All files of a DataTransfer. Must be called within the event: the list is empty once it is over.
- * A folder or file that cannot be read is left out; the others come.
+ * All files of a DataTransfer, and the name of the one folder that was dropped (else ""): {files, folder}. Must be called
+ * within the event: the list is empty once it is over. A folder or file that cannot be read is left out; the others come.
  */
-export function collectFiles(transfer) {
+export async function collectFiles(transfer) {
   const entries = [...transfer.items]
     .filter((item) => item.kind === "file")
     .map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
-  return Promise.all(entries.filter(Boolean).map(walk)).then((lists) => lists.flat());
+  const found = entries.filter(Boolean);
+  const folder = found.length === 1 && found[0].isDirectory ? found[0].name : "";
+  return { files: (await Promise.all(found.map(walk))).flat(), folder };
+}
+
+/** The same of the files that an <input webkitdirectory> holds: their paths begin with the folder's name. */
+export function readFolder(list) {
+  const files = [...list].filter((file) => !file.webkitRelativePath.split("/").some(isClutter));
+  return { files, folder: files[0]?.webkitRelativePath.split("/")[0] ?? "" };
 }
 
 async function walk(entry) {

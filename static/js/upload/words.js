@@ -11,8 +11,8 @@ export const SENTENCES = {
   stalled: "The connection stands still.",
   server: "The site has a problem.",
   refused: "The site did not take this file.",
-  "signed-out":
-    "You are no longer signed in. Sign in again in another tab, reload this page and add the rest again.",
+  "signed-out": "You are no longer signed in. Sign in again, and the rest goes on.",
+  404: "This gallery is no longer there.",
   409: "This photo is already on its way.",
   429: "The site is busy.",
 };
@@ -60,19 +60,33 @@ export function countPhotos(count) {
   return count === 1 ? "1 photo" : `${count} photos`;
 }
 
-/** The line at the top of the panel, of a summary (queue.js) and an estimate (plan.js). */
-export function headline(summary, estimate) {
-  if (summary.left > 0) {
-    const total = countPhotos(summary.total - summary.cancelled);
-    const sizes =
-      estimate.toSend < estimate.chosen * 0.97
-        ? `${formatBytes(estimate.chosen)} \u2192 ${formatBytes(estimate.toSend)}`
-        : formatBytes(estimate.chosen);
-    return [total, sizes, summary.isPaused ? "paused" : formatDuration(estimate.seconds)]
-      .filter(Boolean)
-      .join(", ");
-  }
-  return outcome(summary);
+/** What an earlier visit left, of leftovers.js: "7 of 40 still to send". */
+export function offerWords({ left, total }) {
+  return left < total ? `${left} of ${total} still to send` : `${countPhotos(left)} still to send`;
+}
+
+/**
+ * The line at the top of the panel, of a summary (queue.js) and an estimate (plan.js): "42 photos, 212 MB -> about 38 MB,
+ * about 1 min on this connection". `isGuess`: not everything is compressed yet.
+ */
+export function headline(summary, estimate, isGuess = false) {
+  if (summary.left === 0) return outcome(summary);
+  const becomes = `${isGuess ? "about " : ""}${formatBytes(estimate.toSend)}`;
+  const isLighter = estimate.toSend < estimate.chosen * 0.97;
+  const chosen = formatBytes(estimate.chosen);
+  const time = formatDuration(estimate.seconds);
+  const parts = [
+    countPhotos(summary.total - summary.cancelled),
+    isLighter ? `${chosen} \u2192 ${becomes}` : chosen,
+    summary.isPaused ? "paused" : time && `${time} on this connection`,
+  ];
+  return parts.filter(Boolean).join(", ");
+}
+
+/** How far it is and how fast: "12 of 42 safe, 1.2 MB a second". */
+export function progressWords(summary, speed) {
+  const safe = `${summary.done + summary.duplicate} of ${summary.total - summary.cancelled} safe`;
+  return speed && summary.sending > 0 ? `${safe}, ${formatBytes(speed)} a second` : safe;
 }
 
 /** "38 photos safe, 2 already here. 174 MB saved." */
@@ -90,6 +104,7 @@ export function outcome(summary) {
 export function describe(item, now) {
   switch (item.state) {
     case "waiting": {
+      if (item.isHeld) return "Paused";
       if (!item.retryAt) return item.blob ? "Waiting to be sent" : "Waiting";
       return `${item.sentence} Trying again in ${Math.max(1, Math.ceil((item.retryAt - now) / 1000))} s.`;
     }

@@ -1,13 +1,19 @@
-// One member of the pool: takes {id, file, options}, answers {id, prepared} or {id, error}. Says at once what it can.
+// One member of the pool: takes {id, task, file, options}, answers {id, result} or {id, error}. Says at once what it can.
 
+import { hashFile } from "./hash.js";
 import { prepare } from "./prepare.js";
 import { canEncodeOffscreen, offscreen } from "./surface.js";
 
-self.onmessage = async ({ data: { id, file, options } }) => {
+const TASKS = {
+  hash: ({ file }) => hashFile(file),
+  prepare: ({ file, options }) => prepare(file, options, offscreen),
+};
+
+self.onmessage = async ({ data }) => {
   try {
-    self.postMessage({ id, prepared: await prepare(file, options, offscreen) });
+    self.postMessage({ id: data.id, result: await TASKS[data.task](data) });
   } catch (error) {
-    self.postMessage({ id, error: error instanceof Error ? error.name : "Error" });
+    self.postMessage({ id: data.id, error: error instanceof Error ? error.name : "Error" });
   }
 };
 

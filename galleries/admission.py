@@ -1,0 +1,87 @@
+"""Admission: what a server in front may keep for a minute about a pass, to ask once and send the bytes itself.
+
+nginx asks for a pass, not for a picture, and remembers the answer (deploy/nginx). A gallery's pass opens all of its
+renditions, so the answer also names the images of that gallery that were hidden since a pass could have been made:
+those it keeps back. A removal therefore reaches addresses that were handed out within that minute, and an expiry in its
+second, because no answer is kept beyond the end of its pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from cleanup_lambda.keys import Key, parse_key
+from galleries.filenames import download_header
+from galleries.models import Gallery, Image, State
+from galleries.passes import WINDOW, verify_pass
+from galleries.problems import Problem
+from galleries.storage import MAX_AGE, SHARED_MAX_AGE
+
+KEPT_FOR = 60  # seconds that an answer may be kept
+LONGEST_PASS = timedelta(seconds=2 * WINDOW)
+# An id with its blank is 33 bytes, so that 90 of them fit a header buffer of 4 KiB beside the rest.
+MOST_NAMED = 90
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The pass is good, and this may be remembered for the seconds (Unix time) before ``until``; not for the images
+    ``hidden``."""
+
+    until: int
+    cache_control: str
+    hidden: tuple[str, ...] = ()
+    disposition: str = ""
+
+
+def admit(path: str, query: Mapping[str, str], now: datetime) -> Admission:
+    """Whether the pass in ``query`` opens what it was made for; ``path`` is the key of any object under it.
+
+    Raises:
+        Problem: not_found for anything that is not allowed, whatever the reason.
+    """
+    key = parse_key(path)
+    if key is None or not verify_pass(key, path, query, int(now.timestamp())):
+        raise Problem("not_found")
+    second, end = int(now.timestamp()), int(query["u"])
+    if query["p"] != "r":
+        image = _served_image(key, now)
+        disposition = "" if key.spec else download_header(image)
+        return Admission(min(second + KEPT_FOR, end), _cache_control(end - second), disposition=disposition)
+    gallery = Gallery.objects.filter(
+        id=UUID(key.gallery), owner=UUID(key.owner), owner__is_active=True, removed_at=None
+    )
+    if not gallery.exists():
+        raise Problem("not_found")
+    hidden = _hidden_since(key, now - LONGEST_PASS, now)
+    if len(hidden) > MOST_NAMED:  # too many to name: about each picture, each time
+        _served_image(key, now)
+        return Admission(second, _cache_control(end - second))
+    return Admission(min(second + KEPT_FOR, end), _cache_control(end - second), hidden)
+
+
+def _served_image(key: Key, now: datetime) -> Image:
+    image = (
+        Image.objects.served(now)
+        .filter(id=UUID(key.image), gallery=UUID(key.gallery), gallery__owner=UUID(key.owner))
+        .first()
+    )
+    if image is None:
+        raise Problem("not_found")
+    return image
+
+
+def _hidden_since(key: Key, then: datetime, now: datetime) -> tuple[str, ...]:
+    """Images of the gallery whose files are there and that were hidden between ``then`` and ``now``: ``due_at`` is the
+    earliest of what hides an image, and has an index."""
+    images = Image.objects.filter(gallery=UUID(key.gallery), state=State.READY, due_at__gt=then, due_at__lte=now)
+    return tuple(image.hex for image in images.values_list("id", flat=True)[: MOST_NAMED + 1])
+
+
+def _cache_control(left: int) -> str:
+    """As media.py says it of a pass with ``left`` seconds, less the minute that the answer may be old."""
+    left = max(left - KEPT_FOR, 0)
+    return f"max-age={min(MAX_AGE, left)}, s-maxage={min(SHARED_MAX_AGE, left)}, immutable"

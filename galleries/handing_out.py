@@ -1,0 +1,82 @@
+"""What leaves by a link: one original or a zip, counted, under neutral names, without metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import IO, BinaryIO
+from uuid import UUID
+
+from django.http import StreamingHttpResponse
+
+from galleries.access import live_images, require, seen_image
+from galleries.clean_copies import measure_clean, open_clean_original
+from galleries.links import take_download
+from galleries.models import Guest, Right
+from galleries.numbers import Numbering
+from galleries.problems import Problem
+from galleries.storage import StorageError
+from galleries.zips import Entry, Places, clamp_time, stream_zip
+
+FIELDS = (
+    "extension", "bytes", "crc32", "sha256", "stored_sha256", "clean_bytes", "clean_crc32", "sort_at",
+    "gallery__owner_id",
+)  # fmt: skip
+AT_ONCE = 1  # zips of one visitor (SAFETY 5.3)
+AT_ONCE_PER_LINK = 8  # of everybody with the link: a quarter of what a process has room for
+
+
+class Original:
+    """One original on its way out: an open file, its size in bytes, its type and its name."""
+
+    def __init__(self, guest: Guest, image_id: UUID, now: datetime) -> None:
+        """
+        Raises:
+            Http404, Problem: the guest may not have it, or it cannot be had now. Nothing is counted then.
+        """
+        require(guest, Right.DOWNLOAD)
+        gallery = guest.link.gallery
+        image = seen_image(guest, image_id, now)
+        numbering = Numbering(gallery, live_images(gallery, now))
+        self.name = numbering.name(numbering.number_of(image), image.extension)
+        self.content_type = image.content_type
+        self.file: BinaryIO | IO[bytes]
+        self.file, self.size = open_clean_original(image)
+
+
+def zip_for_guest(
+    guest: Guest, ids: Collection[UUID] | None, visitor: str, now: datetime, *, head: bool = False
+) -> StreamingHttpResponse:
+    """A zip of these pictures (None: of all), counted as one download when it begins; ``visitor`` tells one from
+    another for the limit of zips at once.
+
+    Raises:
+        Problem: forbidden, not_found (nothing to pack), rate_limited, downloads_used_up, link_ended, unavailable.
+    """
+    require(guest, Right.DOWNLOAD)
+    link = guest.link
+    live = live_images(link.gallery, now)
+    numbering = Numbering(link.gallery, live)
+    entries = freeze_clean(numbering, None if ids is None else frozenset(ids))
+    places = Places(f"link {link.hex} {visitor}", AT_ONCE, {f"link {link.hex}": AT_ONCE_PER_LINK})
+    return stream_zip(entries, f"{numbering.stem}.zip", places, head=head, begin=lambda: take_download(link, now))
+
+
+def freeze_clean(numbering: Numbering, ids: Collection[UUID] | None) -> list[Entry]:
+    """What goes into a visitor's zip. A picture whose metadata cannot be taken away is not among it."""
+    wanted = numbering.live if ids is None else numbering.live.filter(id__in=ids)
+    numbers = None if ids is None else numbering.numbers_of(ids)
+    entries = []
+    rows = wanted.select_related("gallery").only(*FIELDS).order_by("sort_at", "id").iterator(chunk_size=1_000)
+    for place, image in enumerate(rows, 1):
+        number = place if numbers is None else numbers.get(image.id, place)
+        try:
+            clean = measure_clean(image)
+        except StorageError:
+            raise Problem("unavailable", retry_after=5) from None
+        if clean is not None:
+            name = numbering.name(number, image.extension).encode()
+            entries.append(
+                Entry(image.original_key, name, clean.size, clean.crc32, clamp_time(image.sort_at), clean.kind)
+            )
+    return entries

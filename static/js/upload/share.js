@@ -1,0 +1,73 @@
+// Photos that another app shared: asked where they go, then handed to that gallery's page, which sends them.
+
+import { createGallery } from "./destination.js";
+import { nameTab } from "./tabs.js";
+import { readPerson } from "./token.js";
+import { newKey } from "./transport.js";
+import { Vault } from "./vault.js";
+import { countPhotos } from "./words.js";
+
+const root = document.querySelector("[data-share]");
+const form = root.querySelector("[data-share-form]");
+const words = root.querySelector("[data-share-words]");
+const fresh = root.querySelector("[data-share-new]");
+const buttons = form.querySelectorAll("button");
+const targets = JSON.parse(document.getElementById("share-targets").textContent);
+const vault = new Vault({ person: readPerson() });
+
+async function show() {
+  const shared = await vault.listShared().catch(() => []);
+  for (const button of buttons) button.disabled = shared.length === 0;
+  if (shared.length > 0) words.textContent = `${countPhotos(shared.length)} from another app.`;
+  else
+    words.textContent =
+      "Nothing waits here. Share photos with this site from another app, or add them in a gallery.";
+  return shared;
+}
+
+async function move(shared, target) {
+  const tab = await nameTab({ newName: newKey });
+  const batch = { id: newKey(), total: shared.length };
+  for (const [order, { name, file }] of shared.entries()) {
+    await vault.put({
+      key: newKey(),
+      batch,
+      target,
+      name,
+      size: file.size,
+      sourceSha256: "",
+      order,
+      tab,
+      file,
+    });
+  }
+  await vault.clearShared();
+  location.assign(`${target.uploadUrl.replace(/upload\/$/, "")}#continue`);
+}
+
+form.elements.gallery.addEventListener("change", ({ target }) => {
+  fresh.hidden = target.value !== "";
+});
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { gallery, title, retention } = form.elements;
+  for (const button of buttons) button.disabled = true;
+  try {
+    const shared = await vault.listShared();
+    await move(
+      shared,
+      targets[gallery.value] ?? (await createGallery(root.dataset.createUrl, title.value, retention.value)),
+    );
+  } catch (error) {
+    await show();
+    words.textContent = error.sentence ?? "That did not work. The photos are still here. Try again.";
+  }
+});
+
+root.querySelector("[data-share-forget]").addEventListener("click", async () => {
+  await vault.clearShared();
+  await show();
+});
+
+show();

@@ -1,0 +1,209 @@
+// Gives the queue its outside world and the panel its queue. One for a page that has [data-uploader].
+
+import { askWhatIsThere } from "./ask.js";
+import { guardLeaving, ScreenLock } from "./awake.js";
+import { CANVAS_PIXELS, IOS_CANVAS_PIXELS } from "./fit.js";
+import { isSettled } from "./item.js";
+import { Keeper } from "./keeper.js";
+import { findLeftovers, takeUp } from "./leftovers.js";
+import { Panel } from "./panel.js";
+import { carriesRenditions, estimate } from "./plan.js";
+import { WorkerPool } from "./pool.js";
+import { UploadQueue } from "./queue.js";
+import { Refresher } from "./refresh.js";
+import { readSettings, writeSpeed } from "./settings.js";
+import { Speedometer } from "./speed.js";
+import { hasMoved, nameTab, noteMove } from "./tabs.js";
+import { readPerson, readToken, renewToken } from "./token.js";
+import { newKey, send } from "./transport.js";
+import { Vault } from "./vault.js";
+
+export class Uploader {
+  #wasBusy = false;
+  #hasRenewed = false;
+  #offer = null; // of findLeftovers, while the person has not answered
+
+  /** @param root the element with [data-uploader] */
+  constructor(root) {
+    const { gallery, worker, maxBytes } = root.dataset;
+    this.root = root;
+    this.vault = new Vault({ person: readPerson() });
+    this.tab = nameTab({ newName: newKey });
+    this.keeper = new Keeper({ vault: this.vault, tab: this.tab, onShort: () => this.#update() });
+    this.pool = new WorkerPool({ url: worker });
+    this.speedometer = new Speedometer(readSettings().speed);
+    this.refresher = new Refresher(gallery);
+    this.screen = new ScreenLock();
+    this.queue = new UploadQueue({
+      hash: (file, signal) => this.pool.hash(file, signal),
+      ask: askWhatIsThere,
+      prepare: (file, options, signal) => {
+        const renditions = this.#carriesRenditions();
+        return this.pool.prepare(file, { ...options, renditions, maxPixels: maxPixels() }, signal);
+      },
+      send: (item, hooks) =>
+        send(toParcel(item, this.#carriesRenditions()), countBytes(hooks, this.speedometer)),
+      newKey,
+      keeper: readPerson() ? this.keeper : undefined,
+      speed: () => this.#speed(),
+      limits: { prepare: this.pool.size, maxBytes: Number(maxBytes) || 0 },
+      onStored: (item) => this.#noteStored(item),
+      onHalt: () => this.#renewOnce(),
+      onLineLost: askForSync,
+      onChange: () => this.#update(),
+    });
+    this.panel = new Panel(root, {
+      read: () => this.#read(),
+      act: (item, act) => actOn(this.queue, item, act),
+      pause: () => this.queue.pause(),
+      resume: () => this.#resume(),
+      retryFailed: () => this.queue.retryFailed(),
+      cancelAll: () => this.queue.cancelAll(),
+      close: () => this.queue.forgetSettled(true),
+      takeUp: () => this.takeUp(),
+      forget: () => this.#forget(),
+    });
+    guardLeaving(() => this.#wouldLose());
+    window.addEventListener("online", () => this.queue.wake());
+    window.addEventListener("pagehide", () => this.#noteMove());
+  }
+
+  /** @param target {galleryId, uploadUrl, checkUrl, title} */
+  add(files, target) {
+    if (files.length === 0) return;
+    this.queue.add(files, target);
+    this.panel.open();
+  }
+
+  /** Look for what an earlier visit left: offered, or taken up at once by the page that follows it in the same tab. */
+  async recover() {
+    if (!readPerson()) return;
+    try {
+      await this.vault.purge();
+      const isKnown = (key) => this.queue.items.some((item) => item.key === key);
+      this.#offer = await findLeftovers(this.vault, await this.tab, isKnown);
+    } catch {
+      // no store: nothing was left
+    }
+    this.root.dataset.recovered = this.#offer?.left ?? 0;
+    if (!this.#offer) return;
+    if (hasMoved() || location.hash === "#continue") await this.takeUp();
+    else this.panel.open();
+  }
+
+  async takeUp() {
+    const offer = this.#offer;
+    this.#offer = null;
+    this.queue.restore(offer ? await takeUp(this.vault, await this.tab, offer.keys) : []);
+    this.panel.open();
+  }
+
+  async #forget() {
+    const offer = this.#offer;
+    this.#offer = null;
+    this.panel.close();
+    await this.vault.remove(offer?.keys ?? []);
+  }
+
+  /** Asked again before sending: several files are prepared before the line's speed is known. */
+  #carriesRenditions() {
+    return carriesRenditions(this.#speed(), navigator.connection);
+  }
+
+  #speed() {
+    return this.speedometer.read(performance.now());
+  }
+
+  #read() {
+    const { items, options, halted } = this.queue;
+    const speed = this.#speed();
+    return {
+      items,
+      halted,
+      offer: this.#offer,
+      isShort: this.keeper.isShort,
+      isGuess: items.some((item) => !isSettled(item) && item.blobSize === undefined),
+      wouldLose: this.#wouldLose(),
+      elsewhere: items.find((item) => item.target.galleryId !== this.refresher.galleryId)?.target ?? null,
+      summary: this.queue.summary(),
+      retryable: items.filter((item) => item.state === "failed" && item.canRetry).length,
+      speed,
+      estimate: estimate(items, { quality: options.quality, speed, workers: this.pool.size }),
+    };
+  }
+
+  #update() {
+    const { left, isPaused } = this.queue.summary();
+    const isBusy = left > 0;
+    if (this.#wasBusy && !isBusy) {
+      this.speedometer.rest(performance.now());
+      writeSpeed(this.speedometer.last);
+      this.refresher.flush(true);
+      this.keeper.isShort = false;
+    }
+    this.#wasBusy = isBusy;
+    this.screen.update(isBusy && !isPaused);
+    this.panel.invalidate();
+  }
+
+  #noteStored(item) {
+    this.#hasRenewed = false;
+    const isHere = item.target.galleryId === this.refresher.galleryId;
+    if (isHere && item.state === "done") this.refresher.add(item.imageId);
+  }
+
+  /** A page that was open while its person signed in anew has an old token: that is put right without asking. */
+  async #renewOnce() {
+    if (this.#hasRenewed) return;
+    this.#hasRenewed = true;
+    if (await renewToken()) this.queue.resume();
+  }
+
+  async #resume() {
+    if (this.queue.halted && !(await renewToken())) return;
+    this.queue.resume();
+  }
+
+  #wouldLose() {
+    return this.queue.items.some((item) => !isSettled(item) && !item.isKept);
+  }
+
+  #noteMove() {
+    if (this.queue.summary().left > 0 && !this.queue.halted) noteMove();
+  }
+}
+
+/** @param act what was pressed on the item's line: "retry", "hold" (pause or go on) or "drop" */
+function actOn(queue, item, act) {
+  if (act === "retry") queue.retry(item);
+  else if (act === "hold") item.isHeld ? queue.resumeOne(item) : queue.pauseOne(item);
+  else if (item.state === "failed") queue.dismiss(item);
+  else queue.cancel(item);
+}
+
+function toParcel({ target, key, blob, name, fields, renditions: made }, isCarrying) {
+  const renditions = isCarrying ? made : {};
+  return { url: target.uploadUrl, token: readToken(), key, blob, filename: name, fields, renditions };
+}
+
+/** Where the browser can, it wakes the service worker when the line is back, though this tab may be gone by then. */
+function askForSync() {
+  navigator.serviceWorker?.ready.then(({ sync }) => sync?.register("uploads")).catch(() => {}); // not allowed
+}
+
+function countBytes(hooks, speedometer) {
+  let before = 0;
+  const onProgress = (bytes) => {
+    speedometer.add(bytes - before, performance.now());
+    before = bytes;
+    hooks.onProgress(bytes);
+  };
+  return { ...hooks, onProgress };
+}
+
+/** iOS and iPadOS (which calls itself a Mac, but has a touch screen) draw on 16 megapixels at most. */
+function maxPixels() {
+  const { userAgent, maxTouchPoints } = navigator;
+  const isIos = /iPad|iPhone|iPod/.test(userAgent) || (userAgent.includes("Macintosh") && maxTouchPoints > 1);
+  return isIos ? IOS_CANVAS_PIXELS : CANVAS_PIXELS;
+}

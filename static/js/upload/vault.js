@@ -1,0 +1,151 @@
+// What is not yet safe, on this device: IndexedDB, so that a closed or killed tab loses nothing. Every record names its
+// person and is read by that person's pages only; what nobody came back for goes after a week.
+//
+// A record: {key, person, tab, at, batch: {id, total}, target, name, size, sourceSha256, file} of a chosen file, and once it
+// is compressed {blob, fields, quality, reason} instead of `file`. `tab` is the tab that sends it (tabs.js).
+
+const NAME = "image-gallery-uploads";
+const ITEMS = "items";
+const SHARED = "shared";
+const WEEK = 7 * 24 * 3600 * 1000;
+/** Photos from another app that nobody opened for so long, in milliseconds, were not meant any more. */
+const SHARED_LIFE = 3600 * 1000;
+
+export class Vault {
+  #database;
+
+  /** @param person whose records these are; `now` in milliseconds since 1970 */
+  constructor({ person, now = Date.now, factory = globalThis.indexedDB }) {
+    Object.assign(this, { person, now, factory });
+  }
+
+  /** Keep or replace. Rejects when there is no room. */
+  put(record) {
+    const kept = { ...record, person: this.person, at: this.now() };
+    return this.#do([ITEMS], (items) => void items.put(kept));
+  }
+
+  /** It is safe, or not wanted any more. */
+  remove(keys) {
+    return this.#do([ITEMS], (items) => {
+      for (const key of keys) items.delete([this.person, key]);
+    });
+  }
+
+  /** All of this person, in the order in which they were chosen. */
+  async list() {
+    const records = await this.#do([ITEMS], (items) => items.getAll(this.#mine()), "readonly");
+    return records.sort((one, other) => one.order - other.order);
+  }
+
+  /**
+   * Those of `keys` that no living tab sends are this tab's from now on, and answered. Two tabs never get the same one:
+   * the store lets one change it after the other.
+   */
+  claim(keys, tab, isLiving) {
+    return this.#do([ITEMS], (items) => {
+      const claimed = [];
+      for (const key of keys) {
+        items.get([this.person, key]).onsuccess = ({ target: { result } }) => {
+          if (!result || (result.tab !== tab && isLiving(result.tab))) return;
+          const record = { ...result, tab };
+          items.put(record);
+          claimed.push(record);
+        };
+      }
+      return claimed;
+    });
+  }
+
+  /**
+   * Photos that another app handed over, {name, file} each. From now on they are this person's: who opens the page first
+   * after sharing is who shared.
+   */
+  listShared() {
+    const oldest = this.now() - SHARED_LIFE;
+    return this.#do([SHARED], (shared) => {
+      const mine = [];
+      shared.openCursor().onsuccess = ({ target: { result: cursor } }) => {
+        if (!cursor) return;
+        const record = cursor.value;
+        if (record.at < oldest) cursor.delete();
+        else if (!record.person) cursor.update({ ...record, person: this.person });
+        if (record.at >= oldest && (!record.person || record.person === this.person)) mine.push(record);
+        cursor.continue();
+      };
+      return mine;
+    });
+  }
+
+  clearShared() {
+    return this.#do([SHARED], (shared) => this.#clearMine(shared));
+  }
+
+  #clearMine(shared) {
+    shared.openCursor().onsuccess = ({ target: { result: cursor } }) => {
+      if (!cursor) return;
+      if (!cursor.value.person || cursor.value.person === this.person) cursor.delete();
+      cursor.continue();
+    };
+  }
+
+  /** For the service worker, which knows nobody: whoever opens the page next takes them. */
+  putShared(files) {
+    return this.#do([SHARED], (shared) => {
+      for (const file of files) shared.add({ at: this.now(), name: file.name, file });
+    });
+  }
+
+  /** Forget what nobody came back for, whoever's it is. */
+  purge() {
+    return this.#do([ITEMS], (items) => {
+      const old = IDBKeyRange.upperBound(this.now() - WEEK);
+      items.index("at").openKeyCursor(old).onsuccess = ({ target: { result: cursor } }) => {
+        if (!cursor) return;
+        items.delete(cursor.primaryKey);
+        cursor.continue();
+      };
+    });
+  }
+
+  /** Forget everything of this person. */
+  forget() {
+    return this.#do([ITEMS, SHARED], (items, shared) => {
+      items.delete(this.#mine());
+      this.#clearMine(shared);
+    });
+  }
+
+  #mine() {
+    return IDBKeyRange.bound([this.person], [this.person, []]);
+  }
+
+  /** Run `act` in one transaction; resolves, once that is complete, with what `act` answered (of a request: its result). */
+  async #do(names, act, mode = "readwrite") {
+    this.#database ??= open(this.factory);
+    const database = await this.#database;
+    return new Promise((resolve, reject) => {
+      const transaction = database.transaction(names, mode, { durability: "relaxed" });
+      const answer = act(...names.map((name) => transaction.objectStore(name)));
+      transaction.oncomplete = () => resolve(answer instanceof IDBRequest ? answer.result : answer);
+      transaction.onabort = () => reject(transaction.error ?? new Error("The store gave up."));
+    });
+  }
+}
+
+function open(factory) {
+  return new Promise((resolve, reject) => {
+    if (!factory) return reject(new Error("No store."));
+    const request = factory.open(NAME, 1);
+    request.onupgradeneeded = () => {
+      const items = request.result.createObjectStore(ITEMS, { keyPath: ["person", "key"] });
+      items.createIndex("at", "at");
+      request.result.createObjectStore(SHARED, { autoIncrement: true });
+    };
+    request.onsuccess = () => {
+      request.result.onversionchange = () => request.result.close();
+      resolve(request.result);
+    };
+    request.onerror = () => reject(request.error);
+  });
+}

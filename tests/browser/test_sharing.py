@@ -1,0 +1,218 @@
+"""Sharing with two browsers: the owner at a desk, a friend with a phone and nothing but the picture of a QR code."""
+
+from __future__ import annotations
+
+import io
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PHONE, Visitor
+from tests.browser.qr import read_qr
+from tests.live import LiveSite
+from tests.pictures import jpeg
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+OpenWindow = Callable[..., Visitor]
+PASSCODE = "sea side 22"
+CLOCK = Path(__file__).parent / "clock"
+# A phone's sheet that takes files: notes their names and sizes.
+SHEET = """
+    window.taken = [];
+    navigator.canShare = () => true;
+    navigator.share = async ({ files }) => {
+        window.taken.push(...files.map(file => [file.name, file.size, file.type]));
+    };
+"""
+
+
+class ClockSite(LiveSite):
+    """A site whose clock can be moved on, by starting it again."""
+
+    def move_clock(self, ahead: timedelta) -> None:
+        self.stop()
+        self.environment |= {"PYTHONPATH": str(CLOCK), "TEST_CLOCK_AHEAD": str(ahead.total_seconds())}
+        self.start()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClockSite]:
+    """A site for this module alone: its clock moves."""
+    live = ClockSite(tmp_path_factory.mktemp("sharing"))
+    live.environment["SITE_URL"] = live.address
+    live.set_up()
+    live.start()
+    yield live
+    live.stop()
+
+
+@pytest.fixture(autouse=True)
+def true_time(site: ClockSite) -> None:
+    """Whatever the test before did to the clock."""
+    if site.environment.pop("TEST_CLOCK_AHEAD", None):
+        site.stop()
+        site.start()
+
+
+def make_gallery(window: Visitor, title: str, count: int) -> str:
+    """A gallery with ``count`` pictures; returns its path."""
+    page = window.page
+    window.open("/g/new/")
+    page.fill("input[name=title]", title)
+    page.locator("main form button").last.click()
+    page.wait_for_url("**/g/*/")
+    files = [{"name": f"anna {n}.jpg", "mimeType": "image/jpeg", "buffer": jpeg(n, (640, 480))} for n in range(count)]
+    page.set_input_files("input[type=file][name=file]", files)  # type: ignore[arg-type]
+    expect(page.locator("#grid .tile")).to_have_count(count, timeout=60_000)
+    return page.url.removeprefix(window.site.address)
+
+
+def make_link(window: Visitor, gallery: str, **fields: str) -> None:
+    """Make a link through the form; leaves its page open."""
+    window.open(f"{gallery}links/")
+    page = window.page
+    for name, value in fields.items():
+        field = page.locator(f"main form [name={name}]")
+        if name in {"kind", "lasts"}:
+            field.select_option(value)
+        else:
+            field.fill(value)
+    page.get_by_role("button", name="Make the link").click()
+    page.wait_for_url("**/links/*/")
+
+
+def check_axe(page: Page) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def forgive(*windows: Visitor) -> None:
+    """What the console says of answers that were meant, and of the moment in which the site was started again."""
+    meant = ("403", "404", "410", "422", "ERR_CONNECTION_REFUSED")
+    for window in windows:
+        window.complaints = [each for each in window.complaints if not any(words in each for words in meant)]
+
+
+def status_of(address: str) -> int:
+    try:
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 (loopback)
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_friend_comes_by_qr_code_looks_takes_and_is_locked_out(
+    site: ClockSite, visitor: OpenWindow, person: str
+) -> None:
+    desk = visitor()
+    desk.sign_in(person)
+    gallery = make_gallery(desk, "Summer by the sea", 3)
+    make_link(desk, gallery, name="Family", kind="download", passcode=PASSCODE)
+    code = desk.page.locator(".qr img")
+    expect(code).to_have_js_property("complete", True)
+    address = read_qr(code.screenshot())
+    assert address == desk.page.locator("#address").input_value()
+    assert address.startswith(f"{site.address}/s/")
+    check_axe(desk.page)
+
+    phone = visitor(PHONE)
+    page = phone.page
+    page.add_init_script(SHEET)
+    page.goto(address)
+    expect(page.get_by_role("heading", name="Enter the passcode")).to_be_visible()
+    assert "Summer" not in page.content()
+    check_axe(page)
+    page.fill("#passcode", "wrong one")
+    page.get_by_role("button", name="Show the photos").click()
+    expect(page.locator("#passcode-error")).to_be_visible()
+    page.fill("#passcode", PASSCODE)
+    page.get_by_role("button", name="Show the photos").click()
+    expect(page.get_by_role("heading", name="Summer by the sea")).to_be_visible()
+    expect(page.locator("#grid .tile")).to_have_count(3)
+    check_axe(page)
+    picture = page.locator("#grid .tile-over").first
+    page.wait_for_function("one => one.complete && one.naturalWidth > 0", arg=picture.element_handle())
+
+    page.locator("#grid .tile-link").first.tap()
+    expect(page.locator("dialog.lightbox")).to_be_visible()
+    expect(page.locator("[data-name]").first).to_be_attached()
+    assert page.locator("dialog.lightbox [data-delete]").count() == 0
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.lightbox")).to_be_hidden()
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download all").click()
+    names = zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())).namelist()
+    assert names == [f"summer-by-the-sea-00{n}.jpg" for n in (1, 2, 3)]
+
+    for check in page.locator("#grid .tile input[name=ids]").all():
+        check.evaluate("one => one.click()")
+    page.get_by_role("button", name="Save to photos").click()
+    expect(page.locator("html")).not_to_have_attribute("data-selecting", "")
+    taken = page.evaluate("window.taken")
+    assert sorted(name for name, _, _ in taken) == names
+    assert {kind for _, _, kind in taken} == {"image/jpeg"}
+    media = page.locator("#grid .tile-over").first.get_attribute("src") or ""
+    assert status_of(f"{site.address}{media}") == 200
+
+    desk.page.reload()
+    expect(desk.page.locator(".link-facts").first).to_contain_text("downloaded 4×")
+    desk.page.get_by_role("button", name="Revoke").click()
+    expect(desk.page.get_by_text("Revoked: it opens nothing.")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="This link has ended.")).to_be_visible()
+    site.move_clock(timedelta(minutes=30))  # no pass lives longer
+    assert status_of(f"{site.address}{media}") == 404
+    assert address.split("/s/")[1].strip("/") not in site.log.read_text()
+    forgive(desk, phone)
+
+
+def test_gallery_ends_under_an_open_page(site: ClockSite, visitor: OpenWindow, person: str) -> None:
+    desk = visitor()
+    desk.sign_in(person)
+    gallery = make_gallery(desk, "A week", 2)
+    make_link(desk, gallery, kind="look", lasts="1y")
+    address = desk.page.locator("#address").input_value()
+    phone = visitor(PHONE)
+    page = phone.page
+    page.clock.install()
+    page.goto(address)
+    expect(page.locator("#grid .tile:visible")).to_have_count(2)
+    assert page.locator(".check:visible").count() == 0  # it is for looking
+    page.clock.fast_forward(int(timedelta(days=7, hours=1).total_seconds() * 1000))
+    expect(page.locator("#grid .tile:visible")).to_have_count(0)
+    expect(page.get_by_text("These photos are gone.")).to_be_visible()
+    site.move_clock(timedelta(days=8))
+    page.reload()
+    expect(page.get_by_role("heading", name="This link has ended.")).to_be_visible()
+    forgive(desk, phone)
+
+
+def test_visitor_without_javascript(site: ClockSite, visitor: OpenWindow, person: str) -> None:
+    desk = visitor()
+    desk.sign_in(person)
+    gallery = make_gallery(desk, "Plain", 2)
+    make_link(desk, gallery, kind="download", passcode=PASSCODE)
+    phone = visitor(PHONE, java_script_enabled=False)
+    page = phone.page
+    page.goto(desk.page.locator("#address").input_value())
+    page.fill("#passcode", PASSCODE)
+    page.get_by_role("button", name="Show the photos").click()
+    page.locator(".tile .check").first.click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download", exact=True).click()
+    assert len(zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())).namelist()) == 1
+    page.locator("#grid .tile-link").first.click()
+    expect(page.get_by_role("link", name="Next photo")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download", exact=True).click()
+    assert download.value.suggested_filename == "plain-002.jpg"
+    phone.complaints = [each for each in phone.complaints if "403" not in each]

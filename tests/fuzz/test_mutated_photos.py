@@ -1,0 +1,187 @@
+"""The fuzz target: real photos with something wrong in them, through the removal of metadata and through the decoder.
+
+Some rounds in each run, always of the same seeds, however fast the machine. By hand, from new ones:
+``GALLERY_FUZZ_SECONDS=600 python3 run.py test tests/fuzz -s``; a failure names its seed, GALLERY_FUZZ_SEED repeats it.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import random
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from galleries.decoding import DecodedImage, Decoder, ImageRejected
+from galleries.decoding.results import REJECTION_CODES
+from galleries.stripping import CorruptContainer, strip_metadata
+from tests.fuzz.mutations import MOST_PIXELS, drawn_changes, mutated, samples
+from tests.stripping.containers import BROKEN, decode, kind_of, open_picture, private_info, strip
+
+BY_HAND = os.environ.get("GALLERY_FUZZ_SECONDS")
+A_ROUND = 40  # examples of one seed
+STRIP_ROUNDS, DECODE_ROUNDS = 30, 8  # 3 s and 6 s on a quiet core
+SLOWEST_STRIP, SLOWEST_DECODE = 4.0, 25.0  # seconds; SAFETY 5.4 and the issue of hostile files
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning"),
+    pytest.mark.filterwarnings("ignore:Image size:RuntimeWarning"),
+]
+
+
+def fuzz(check: Callable[[Path, bytes], str], rounds: int) -> Counter[str]:
+    """So many rounds, by hand as many as half of the time allows; what came out how often."""
+    outcomes = Counter[str]()
+    first = int(os.environ.get("GALLERY_FUZZ_SEED") or (random.randrange(1 << 32) if BY_HAND else 1))
+    seed = first
+    for seed in until_the_end(first, rounds):
+        source = random.Random(seed)
+        for _ in range(A_ROUND):
+            path, changes = source.choice(samples()), drawn_changes(source)
+            try:
+                outcomes[check(path, mutated(path.read_bytes(), changes))] += 1
+            except BaseException:
+                print(f"\nGALLERY_FUZZ_SEED={seed}: {path.name}, {changes}")  # noqa: T201 (for whoever repeats it)
+                raise
+    print(f"\n{outcomes.total()} files, {dict(outcomes)}, seeds {first} to {seed}")  # noqa: T201
+    return outcomes
+
+
+def until_the_end(first: int, rounds: int) -> Iterator[int]:
+    """A seed for each round: at least one; without time in the environment the same ones on each machine."""
+    begun = time.monotonic()
+    for done in itertools.count():
+        if done and (time.monotonic() - begun >= float(BY_HAND) / 2 if BY_HAND else done >= rounds):
+            return
+        yield first + done
+
+
+def stripped_well(path: Path, data: bytes) -> str:
+    """Corrupt, or stripped: smaller or alike, nothing more to take away, the same pixels, and nothing told.
+
+    A GIF ends where its blocks do, as in browsers; Pillow looks for more pictures, and for more of the last one, in
+    what follows. In EXIF browsers pass over a broken tag; Pillow gives up, and misses how the picture is turned.
+    """
+    kind = kind_of(data[:16])
+    if kind is None:
+        return "another kind"
+    target, begun = io.BytesIO(), time.process_time()
+    try:
+        strip_metadata(io.BytesIO(data), target, kind)
+    except CorruptContainer:
+        assert target.getvalue() == b""
+        return "corrupt"
+    finally:
+        assert time.process_time() - begun < SLOWEST_STRIP, path.name
+    after = target.getvalue()
+    assert len(after) <= len(data) + 64
+    assert strip(after, kind) == after
+    if not (is_small(data) and is_small(after)):
+        return "too large to look at"
+    before = decode(gif_to_its_end(data) if kind == "gif" else data)
+    if before is None:
+        return "cannot be shown"
+    shown = decode(after)
+    assert shown is not None, path.name
+    # A broken profile is dropped. One behind a JPEG's frame header is seen by browsers, and by Pillow once it is moved.
+    assert shown.icc in {before.icc, None} or (kind == "jpeg" and before.icc is None), path.name
+    if not exif_is_whole(data):
+        before = replace(before, upright=shown.upright, upright_size=shown.upright_size)
+    assert replace(shown, icc=None) == replace(before, icc=None), path.name
+    assert private_info(after) == {}, path.name
+    return "stripped"
+
+
+def gif_to_its_end(data: bytes) -> bytes:
+    """A GIF of sound blocks without what follows them."""
+
+    def palette_bytes(flags: int) -> int:
+        return 3 << (1 + (flags & 7)) if flags & 0x80 else 0
+
+    position = 13 + palette_bytes(data[10])
+    while data[position : position + 1] in {b"!", b",", b"\0"}:
+        if data[position] == 0:  # padding
+            position += 1
+            continue
+        position += 2 if data[position] == ord("!") else 11 + palette_bytes(data[position + 9])
+        while length := data[position]:
+            position += length + 1
+        position += 1
+    return data[:position] + b";"
+
+
+def exif_is_whole(data: bytes) -> bool:
+    """Whether Pillow reads it to its end."""
+    with warnings.catch_warnings(record=True) as caught, open_picture(data) as image:
+        warnings.simplefilter("always")
+        with suppress(*BROKEN):
+            image.getexif()
+    return not any("Truncated File Read" in str(warning.message) for warning in caught)
+
+
+def is_small(data: bytes) -> bool:
+    """Whether it may be decoded here, without limits."""
+    try:
+        with warnings.catch_warnings(), open_picture(data) as image:
+            warnings.simplefilter("ignore")
+            return image.width * image.height * min(getattr(image, "n_frames", 1), 1_000) <= MOST_PIXELS
+    except BROKEN:
+        return True  # nothing to decode
+
+
+def test_mutated_photo_is_stripped_to_the_same_pixels_or_corrupt() -> None:
+    outcomes = fuzz(stripped_well, STRIP_ROUNDS)
+    assert outcomes["stripped"] > outcomes.total() / 10, outcomes  # else it would test little
+
+
+def test_mutated_photo_is_decoded_or_refused_with_a_code(tmp_path: Path) -> None:
+    with_limits = Decoder()
+    source, work = tmp_path / "source", tmp_path / "work"
+    work.mkdir()
+
+    def decoded_or_refused(path: Path, data: bytes) -> str:
+        source.write_bytes(data)
+        begun = time.monotonic()
+        try:
+            decoded = with_limits.decode(source, work, keep_metadata=False)
+        except ImageRejected as refused:
+            require_clear_refusal(refused, work)
+            return refused.code
+        finally:
+            assert time.monotonic() - begun < SLOWEST_DECODE, path.name
+        require_whole(decoded)
+        for file in work.iterdir():
+            file.unlink()
+        return "taken"
+
+    try:
+        outcomes = fuzz(decoded_or_refused, DECODE_ROUNDS)
+    finally:
+        with_limits.close()
+    assert outcomes["taken"] > outcomes.total() / 10, outcomes
+
+
+def require_clear_refusal(refused: ImageRejected, work: Path) -> None:
+    """A code and a sentence, and nothing left behind."""
+    assert refused.code in REJECTION_CODES
+    assert refused.message
+    assert list(work.iterdir()) == []
+
+
+def require_whole(decoded: DecodedImage) -> None:
+    """What it says of itself is so, and neither it nor a rendition tells more than it shows."""
+    stored = decoded.original_path.read_bytes()
+    assert len(stored) == decoded.bytes
+    for file in [decoded.original_path, *(rendition.path for rendition in decoded.renditions)]:
+        data = file.read_bytes()
+        if is_small(data):
+            assert private_info(data) == {}

@@ -1,0 +1,208 @@
+"""The notice before the end: to whom, when, once; and the two answers to it."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core import mail
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from galleries.endings import find_ending, send_notices
+from galleries.galleries import create_gallery
+from galleries.models import Gallery, Image, Link
+from gallery_site.accounts.models import User
+from tests.core.world import together
+from tests.links.conftest import MakeLink
+from tests.pictures import store_image
+
+WEEK = timedelta(days=7)
+TWO_DAYS = timedelta(hours=48)
+SECOND = timedelta(seconds=1)
+
+
+class DeadServer(BaseEmailBackend):
+    """A mail server that hangs until the time-out."""
+
+    tries = 0
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        DeadServer.tries += 1
+        raise TimeoutError("timed out")
+
+
+class RefusingServer(BaseEmailBackend):
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        raise smtplib.SMTPServerDisconnected("bye")
+
+
+@pytest.fixture
+def image(gallery: Gallery) -> Image:
+    """The one photo of Alice's gallery: gone in 7 days."""
+    return store_image(gallery)
+
+
+def end_of(image: Image) -> timezone.datetime:  # type: ignore[name-defined]
+    assert image.expires_at is not None
+    return image.expires_at
+
+
+def links_of(message: EmailMessage) -> tuple[str, str]:
+    """The paths of "Extend" and "Let it go" in the mail."""
+    paths = re.findall(r"http://127\.0\.0\.1:8000(/ending/\S+)", str(message.body))
+    return paths[0], paths[1]
+
+
+def test_one_notice_two_days_before(image: Image, make_link: MakeLink, gallery: Gallery) -> None:
+    make_link()
+    Link.objects.update(opens=41, downloads=12)
+    end = end_of(image)
+    assert send_notices(end - TWO_DAYS - SECOND) == (0, 0)
+    assert send_notices(end - TWO_DAYS) == (1, 0)
+    assert send_notices(end - TWO_DAYS + timedelta(minutes=15)) == (0, 0)
+    message = mail.outbox[0]
+    assert message.to == ["alice@example.org"]
+    assert "Summer" in message.subject
+    for words in ("1 photo", "opened 41 times", "downloaded 12 times", "Extend 7 days", "Let it go"):
+        assert words in message.body
+
+
+@pytest.mark.parametrize("retention", ["1h", "1d"])
+def test_none_for_a_gallery_of_a_day_or_less(alice: User, retention: str) -> None:
+    now = timezone.now()
+    store_image(create_gallery(alice, title="Short", retention=retention, now=now))
+    assert send_notices(now + timedelta(minutes=1)) == (0, 0)
+
+
+def test_none_for_what_has_no_end_or_is_gone(image: Image, gallery: Gallery) -> None:
+    near = end_of(image) - TWO_DAYS
+    Image.objects.update(expires_at=None)
+    assert send_notices(near) == (0, 0)
+    Image.objects.update(expires_at=near - SECOND)
+    assert send_notices(near) == (0, 0)
+    Image.objects.update(expires_at=near + SECOND)
+    Gallery.objects.update(removed_at=near)
+    assert send_notices(near) == (0, 0)
+
+
+def test_none_for_a_suspended_owner(image: Image) -> None:
+    User.objects.update(is_active=False)
+    assert send_notices(end_of(image) - TWO_DAYS) == (0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_processes_send_one(image: Image) -> None:
+    near = end_of(image) - TWO_DAYS
+    answers = together(lambda _: send_notices(near), range(6))
+    assert sorted(answers, key=str) == [(0, 0)] * 5 + [(1, 0)]
+    assert len(mail.outbox) == 1
+
+
+@pytest.mark.parametrize("backend", [DeadServer, RefusingServer])
+def test_mail_that_cannot_be_sent_is_sent_later(image: Image, backend: type, settings: Settings, alice: User) -> None:
+    """A round stops at the first failure: a server that hangs costs one time-out, however many notices wait."""
+    working = settings.EMAIL_BACKEND
+    for number in range(3):
+        store_image(create_gallery(alice, title=f"More {number}", retention="7d", now=timezone.now()))
+    near = end_of(image) - timedelta(hours=47)
+    settings.EMAIL_BACKEND = f"{__name__}.{backend.__name__}"
+    DeadServer.tries = 0
+    assert send_notices(near) == (0, 1)
+    assert DeadServer.tries in (0, 1)
+    with pytest.raises(CommandError), time_machine.travel(near, tick=False):
+        call_command("send_notices")
+    settings.EMAIL_BACKEND = working
+    assert send_notices(near) == (4, 0)
+    assert len(mail.outbox) == 4
+
+
+def test_a_round_has_its_time(image: Image, alice: User) -> None:
+    store_image(create_gallery(alice, title="Second", retention="7d", now=timezone.now()))
+    ticks = iter([0.0, 0.0, 30.0, 30.0])
+    assert send_notices(end_of(image) - timedelta(hours=47), clock=lambda: next(ticks)) == (1, 0)
+
+
+def test_opening_the_links_changes_nothing(image: Image, client: Client) -> None:
+    """A mail scanner opens every link."""
+    near = end_of(image) - TWO_DAYS
+    send_notices(near)
+    before = list(Image.objects.values()), list(Gallery.objects.values())
+    with time_machine.travel(near, tick=False):
+        for path in links_of(mail.outbox[0]):
+            assert client.get(path).status_code == client.head(path).status_code == 200
+    assert (list(Image.objects.values()), list(Gallery.objects.values())) == before
+
+
+def test_extending_by_mail_adds_seven_days_once(image: Image, client: Client, gallery: Gallery) -> None:
+    end = end_of(image)
+    store_image(gallery, 2)
+    Image.objects.exclude(id=image.id).update(expires_at=end - timedelta(hours=5))
+    send_notices(end - TWO_DAYS)
+    extend, _ = links_of(mail.outbox[0])
+    with time_machine.travel(end - TWO_DAYS, tick=False):
+        assert "Kept for 7 days more" in client.post(extend).content.decode()
+        assert set(Image.objects.values_list("expires_at", flat=True)) == {end + WEEK}
+        assert client.post(extend).status_code == 409  # decided
+        assert set(Image.objects.values_list("expires_at", flat=True)) == {end + WEEK}
+    assert send_notices(end - SECOND) == (0, 0)
+    assert send_notices(end + WEEK - TWO_DAYS) == (1, 0)  # of the new end
+
+
+def test_extending_stays_within_what_the_site_keeps(image: Image, client: Client, settings: Settings) -> None:
+    settings.GALLERY_MAX_RETENTION = "7d"
+    near = end_of(image) - TWO_DAYS
+    send_notices(near)
+    with time_machine.travel(near, tick=False):
+        client.post(links_of(mail.outbox[0])[0])
+    image.refresh_from_db()
+    assert image.expires_at == near + WEEK
+
+
+def test_letting_go_takes_the_banner_away(image: Image, alice_client: Client, gallery: Gallery) -> None:
+    near = end_of(image) - TWO_DAYS
+    send_notices(near)
+    with time_machine.travel(near, tick=False):
+        assert "Extend 7 days" in alice_client.get(gallery.get_absolute_url()).content.decode()
+        Client().post(links_of(mail.outbox[0])[1])
+        assert "Extend 7 days" not in alice_client.get(gallery.get_absolute_url()).content.decode()
+    image.refresh_from_db()
+    assert image.expires_at == near + TWO_DAYS
+
+
+def test_banner_extends(image: Image, alice_client: Client, gallery: Gallery) -> None:
+    with time_machine.travel(end_of(image) - TWO_DAYS, tick=False):
+        alice_client.post(f"/g/{gallery.hex}/ending/", {"act": "sell"})
+        assert Image.objects.get().expires_at == end_of(image)
+        assert alice_client.post(f"/g/{gallery.hex}/ending/", {"act": "extend"}).status_code == 302
+        image_end = Image.objects.get().expires_at
+        assert image_end == end_of(image) + WEEK
+        assert "Extend 7 days" not in alice_client.get(gallery.get_absolute_url()).content.decode()
+
+
+def test_forged_or_foreign_answers_are_unknown(image: Image, client: Client, gallery: Gallery) -> None:
+    near = end_of(image) - TWO_DAYS
+    send_notices(near)
+    extend, _ = links_of(mail.outbox[0])
+    with time_machine.travel(near, tick=False):
+        assert client.get("/ending/nonsense/").status_code == 404
+        assert client.post(extend[:-3] + "xx/").status_code == 404
+        Gallery.objects.update(removed_at=near)
+        assert client.get(extend).status_code == 404
+    with time_machine.travel(end_of(image) + SECOND, tick=False):
+        Gallery.objects.update(removed_at=None)
+        assert client.post(extend).status_code == 409
+
+
+def test_quiet_gallery_has_no_ending(gallery: Gallery) -> None:
+    measured = Gallery.objects.measured(timezone.now()).get()
+    assert find_ending(measured, timezone.now()) is None

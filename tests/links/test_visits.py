@@ -1,0 +1,385 @@
+"""What somebody with a link gets, and what they do not."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from datetime import timedelta
+from typing import Any
+
+import time_machine
+from django.test import Client
+from django.utils import timezone
+from PIL import Image as Pillow
+
+from galleries.links import switch_link
+from galleries.models import Gallery, Image, Link
+from galleries.uploads import UploadOptions
+from gallery_site.accounts.models import User
+from tests.links.conftest import MakeLink
+from tests.pictures import jpeg, store, store_image
+
+PASSCODE = "sea side 22"
+
+
+def page(link: Link, rest: str = "") -> str:
+    return f"{link.path}{rest}"
+
+
+def every_address(link: Link, image: Image) -> list[str]:
+    """Everything of a link that can be asked with GET."""
+    rests = ["", "pass/", "zip/", "report/", f"i/{image.hex}/", f"i/{image.hex}/original/"]
+    return [page(link, rest) for rest in rests]
+
+
+def body_of(response: Any) -> bytes:
+    return b"".join(response.streaming_content) if response.streaming else response.content
+
+
+def unlock(client: Client, link: Link, passcode: str = PASSCODE, **extra: Any) -> int:
+    return int(client.post(page(link, "unlock/"), {"passcode": passcode}, **extra).status_code)
+
+
+def tagged_jpeg(seed: int = 1) -> bytes:
+    """A photo with a place, a name and a comment in it."""
+    exif = Pillow.Exif()
+    exif[0x010F] = "SecretCam"
+    exif.get_ifd(0x8825)[1] = "N"
+    return jpeg(seed, exif=exif, comment=b"where we live")
+
+
+def test_page_shows_the_grid_under_neutral_names(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    for seed in range(3):
+        store(gallery, jpeg(seed), options=UploadOptions(filename=f"Anna at home {seed}.jpg"))
+    html = client.get(page(make_link("download"))).content.decode()
+    assert re.findall(r'data-name="([^"]+)"', html) == ["summer-003.jpg", "summer-002.jpg", "summer-001.jpg"]
+    assert "Anna" not in html
+    assert "Delete" not in html
+    assert '<meta property="og:title" content="Summer">' in html
+    assert "og:image" not in html
+
+
+def test_headers_keep_it_private(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    image = store_image(gallery)
+    for address in every_address(make_link("download"), image):
+        answer = client.get(address)
+        body_of(answer)
+        assert answer.status_code == 200, address
+        assert "no-store" in answer["Cache-Control"]
+        assert answer["X-Robots-Tag"] == "noindex, nofollow"
+        assert answer["Referrer-Policy"] == "same-origin"
+
+
+def test_looking_opens_no_original(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    image = store_image(gallery)
+    link = make_link("look")
+    html = client.get(page(link)).content.decode()
+    assert "original" not in html.replace("data-original", "")
+    assert page(link, "zip/") not in html
+    for rest in (f"i/{image.hex}/original/", "zip/"):
+        assert client.get(page(link, rest)).status_code == 403
+    assert client.post(page(link, "zip/"), {"ids": [image.hex]}).status_code == 403
+    query = client.get(page(link, "pass/")).json()["query"]
+    picture = client.get(f"/{image.rendition_key('preview')}?{query}")
+    assert (picture.status_code, len(body_of(picture)) > 0) == (200, True)
+    assert client.get(f"/{image.original_key}?{query}").status_code == 404
+
+
+def test_download_is_neutral_and_clean_even_where_everything_was_kept(
+    client: Client, make_link: MakeLink, gallery: Gallery
+) -> None:
+    kept = store(gallery, tagged_jpeg(), options=UploadOptions(keep_metadata=True, filename="Anna.jpg")).image
+    stripped = store(gallery, tagged_jpeg(2), options=UploadOptions(filename="Ben.jpg")).image
+    link = make_link("download")
+    for number, image in enumerate((kept, stripped), 1):
+        answer = client.get(page(link, f"i/{image.hex}/original/"))
+        body = body_of(answer)
+        assert answer["Content-Disposition"] == f'attachment; filename="summer-00{number}.jpg"'
+        assert int(answer["Content-Length"]) == len(body)
+        assert b"SecretCam" not in body
+        assert b"where we live" not in body
+        assert Pillow.open(io.BytesIO(body)).size == (64, 48)
+    answer = client.get(page(link, "zip/"))
+    body = body_of(answer)
+    assert int(answer["Content-Length"]) == len(body)
+    archive = zipfile.ZipFile(io.BytesIO(body))
+    assert archive.testzip() is None
+    assert archive.namelist() == ["summer-001.jpg", "summer-002.jpg"]
+    assert all(b"SecretCam" not in archive.read(name) for name in archive.namelist())
+    assert b"SecretCam" in body_of(client_of_owner(gallery).get(f"/g/{gallery.hex}/zip/"))  # the owner kept it
+
+
+def without_tokens(response: Any) -> bytes:
+    """A page without what Django masks anew in each answer."""
+    return re.sub(rb"[A-Za-z0-9]{64}", b"", body_of(response))
+
+
+def client_of_owner(gallery: Gallery) -> Client:
+    owner = Client()
+    owner.force_login(gallery.owner)
+    return owner
+
+
+def test_old_rows_are_measured_when_they_are_asked_for(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    image = store(gallery, tagged_jpeg(), options=UploadOptions(keep_metadata=True)).image
+    measured = (image.clean_bytes, image.clean_crc32)
+    Image.objects.update(clean_bytes=None, clean_crc32=None)
+    body_of(client.get(page(make_link("download"), "zip/")))
+    image.refresh_from_db()
+    assert (image.clean_bytes, image.clean_crc32) == measured
+    assert image.clean_bytes != image.bytes
+
+
+def test_selection_keeps_the_numbers(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    images = [store_image(gallery, seed) for seed in range(3)]
+    link = make_link("download")
+    answer = client.post(page(link, "zip/"), {"ids": [images[2].hex, images[0].hex]})
+    assert zipfile.ZipFile(io.BytesIO(body_of(answer))).namelist() == ["summer-001.jpg", "summer-003.jpg"]
+    assert client.post(page(link, "zip/")).status_code == 422
+
+
+def test_images_of_another_gallery_are_not_there(
+    client: Client, make_link: MakeLink, gallery: Gallery, bob: User
+) -> None:
+    store_image(gallery)
+    link = make_link("download")
+    other = Gallery.objects.create(owner=bob, title="Other", created_at=timezone.now())
+    foreign = store_image(other, 5)
+    unknown = foreign.hex[:-4] + "0000"
+    for rest in ("i/{}/", "i/{}/original/", "report/?image={}"):
+        answers = [client.get(page(link, rest.format(identifier))) for identifier in (foreign.hex, unknown)]
+        assert [answer.status_code for answer in answers] == [404, 404]
+        assert without_tokens(answers[0]) == without_tokens(answers[1])
+    assert client.post(page(link, "zip/"), {"ids": [foreign.hex]}).status_code == 404
+    assert foreign.hex not in client.get(page(link, f"pass/?ids={foreign.hex}")).content.decode()
+
+
+def test_downloads_are_counted_and_limited(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    image = store_image(gallery)
+    link = make_link("download", max_downloads=2)
+    original, zipped = page(link, f"i/{image.hex}/original/"), page(link, "zip/")
+    assert client.head(original).status_code == client.head(zipped).status_code == 200  # not counted
+    assert "2 downloads left" in client.get(page(link)).content.decode()
+    body_of(client.get(original))
+    body_of(client.get(zipped))
+    refused = [client.get(original), client.get(zipped), client.post(zipped, {"ids": [image.hex]})]
+    assert [answer.status_code for answer in refused] == [403] * 3
+    html = client.get(page(link)).content.decode()
+    assert "used up" in html
+    assert "Download all" not in html
+    link.refresh_from_db()
+    assert (link.downloads, link.opens) == (2, 2)
+
+
+def test_refused_zip_is_not_counted(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    store_image(gallery)
+    link = make_link("download", max_downloads=5)
+    first = client.get(page(link, "zip/"))
+    assert client.get(page(link, "zip/")).status_code == 429  # one at a time for a visitor
+    body_of(client.get(page(link, "zip/"), headers={"user-agent": "another phone behind the same address"}))
+    body_of(first)
+    body_of(client.get(page(link, "zip/")))
+    link.refresh_from_db()
+    assert link.downloads == 3
+
+
+def test_opens_are_counted_without_the_owner(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    link = make_link()
+    client.get(page(link))
+    client.head(page(link))
+    client.get(page(link), headers={"hx-request": "true"})
+    client_of_owner(gallery).get(page(link))
+    link.refresh_from_db()
+    assert link.opens == 1
+
+
+# --- SAFETY 4a, shares and passcodes ----------------------------------------------------------------------------------
+
+
+def test_locked_link_gives_nothing_anywhere(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    """Rows 1 and 9: zip, picture, JSON, preview tags and original ask for the passcode too."""
+    image = store_image(gallery)
+    link = make_link("download", passcode=PASSCODE)
+    addresses = every_address(link, image)
+    answers = [client.get(address) for address in addresses]
+    answers += [client.get(address, headers={"accept": "application/json"}) for address in addresses]
+    answers += [client.get(address, headers={"hx-request": "true"}) for address in addresses]
+    answers.append(client.post(page(link, "zip/"), {"ids": [image.hex]}))
+    answers.append(client.post(page(link, "report/"), {"reason": "other"}))
+    for answer in answers:
+        text = body_of(answer).decode()
+        text = text.replace(link.path, "")  # its own address is the visitor's
+        assert answer.status_code == 403
+        for secret in ("Summer", "/media/", "&s=", "Signature=", image.hex, gallery.hex, PASSCODE, "og:image"):
+            assert secret not in text, secret
+
+
+def test_equal_passcodes_do_not_unlock_each_other(client: Client, make_link: MakeLink) -> None:
+    """Row 2."""
+    first, second = make_link(passcode=PASSCODE), make_link(passcode=PASSCODE)
+    assert unlock(client, first) == 302
+    assert client.get(page(first)).status_code == 200
+    assert client.get(page(second)).status_code == 403
+
+
+def test_unlocking_lasts_twelve_hours_and_one_version(client: Client, make_link: MakeLink) -> None:
+    link = make_link(passcode=PASSCODE)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        unlock(client, link)
+        clock.shift(timedelta(hours=12) - timedelta(seconds=1))
+        assert client.get(page(link)).status_code == 200
+        clock.shift(1)
+        assert client.get(page(link)).status_code == 403
+        unlock(client, link)
+        Link.objects.update(passcode_version=7)
+        assert client.get(page(link)).status_code == 403
+
+
+def test_unlocking_changes_the_session_key(client: Client, make_link: MakeLink) -> None:
+    """A session that was planted in somebody's browser opens nothing."""
+    link = make_link(passcode=PASSCODE)
+    client.session.save()
+    planted = client.session.session_key
+    client.cookies["session"] = planted or ""
+    unlock(client, link)
+    assert client.session.session_key != planted
+    thief = Client()
+    thief.cookies["session"] = planted or ""
+    assert thief.get(page(link)).status_code == 403
+
+
+def test_guesses_of_one_address_are_limited(client: Client, make_link: MakeLink) -> None:
+    """Row 4: the eleventh in a minute waits, also when it is right, and only for this link."""
+    link, other = make_link(passcode=PASSCODE), make_link(passcode=PASSCODE)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        assert [unlock(client, link, "wrong one", REMOTE_ADDR="203.0.113.7") for _ in range(11)] == [422] * 10 + [429]
+        assert unlock(client, link, REMOTE_ADDR="203.0.113.7") == 429
+        assert unlock(client, link, REMOTE_ADDR="203.0.113.8") == 302
+        assert unlock(client, other, REMOTE_ADDR="203.0.113.7") == 302
+        clock.shift(61)
+        assert unlock(client, link, REMOTE_ADDR="203.0.113.7") == 302
+
+
+def test_guesses_from_many_addresses_are_limited_per_link(client: Client, make_link: MakeLink) -> None:
+    """Row 4: the 31st in an hour, each from an address of its own."""
+    link = make_link(passcode=PASSCODE)
+    with time_machine.travel(timezone.now(), tick=False):
+        statuses = [unlock(client, link, "wrong one", REMOTE_ADDR=f"203.0.113.{n}") for n in range(31)]
+        assert statuses == [422] * 30 + [429]
+        assert unlock(client, link, REMOTE_ADDR="198.51.100.1") == 429
+
+
+def test_guesses_of_one_ipv6_network_count_together(client: Client, make_link: MakeLink) -> None:
+    """Row 19: by /64, and a forged X-Forwarded-For changes nothing."""
+    link = make_link(passcode=PASSCODE)
+    with time_machine.travel(timezone.now(), tick=False):
+        for n in range(10):
+            forged = {"HTTP_X_FORWARDED_FOR": f"198.51.100.{n}"}
+            assert unlock(client, link, "wrong one", REMOTE_ADDR=f"2001:db8:0:1::{n + 1}", **forged) == 422
+        assert unlock(client, link, "wrong one", REMOTE_ADDR="2001:db8:0:1:ffff::9") == 429
+        assert unlock(client, link, "wrong one", REMOTE_ADDR="2001:db8:0:2::1") == 422
+
+
+def test_party_behind_one_address_is_not_locked_out(make_link: MakeLink) -> None:
+    link = make_link(passcode=PASSCODE)
+    with time_machine.travel(timezone.now(), tick=False):
+        assert [unlock(Client(), link, REMOTE_ADDR="203.0.113.7") for _ in range(40)] == [302] * 40
+
+
+def test_revoked_link_gives_no_new_pass_and_old_ones_end(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    """Row 8."""
+    image = store_image(gallery)
+    link = make_link()
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        query = client.get(page(link, "pass/")).json()["query"]
+        switch_link(link, False, timezone.now())
+        for address in every_address(link, image):
+            answer = client.get(address)
+            assert answer.status_code == 410
+            assert "This link has ended." in answer.content.decode()
+            assert "Summer" not in answer.content.decode()
+        clock.shift(timedelta(minutes=30))
+        assert client.get(f"/{image.rendition_key('preview')}?{query}").status_code == 404
+
+
+def test_pass_ends_with_the_link(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    image = store_image(gallery)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        link = make_link(ends_at=timezone.now() + timedelta(minutes=3))
+        fresh = client.get(page(link, "pass/")).json()
+        assert fresh["until"] == int(link.ends_at.timestamp())
+        clock.shift(180)
+        assert client.get(f"/{image.rendition_key('preview')}?{fresh['query']}").status_code == 404
+
+
+def test_links_of_a_suspended_owner_are_unknown(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    """Row 10."""
+    image = store_image(gallery)
+    link = make_link("download")
+    User.objects.update(is_active=False)
+    assert [client.get(address).status_code for address in every_address(link, image)] == [404] * 6
+
+
+def test_unknown_tokens_are_limited(client: Client, make_link: MakeLink) -> None:
+    """Row 18: the 61st in a minute; links that exist go on working for the same address."""
+    link = make_link()
+    with time_machine.travel(timezone.now(), tick=False):
+        statuses = [client.get(f"/s/{'x' * 40}{n:03}/").status_code for n in range(61)]
+        assert statuses == [404] * 60 + [429]
+        assert client.get(page(link)).status_code == 200
+
+
+def test_every_form_of_a_visitor_wants_the_csrf_token(make_link: MakeLink, gallery: Gallery) -> None:
+    """Row 25; and the passcode's form carries it (row 36)."""
+    store_image(gallery)
+    link = make_link("download", passcode=PASSCODE)
+    strict = Client(enforce_csrf_checks=True)
+    door = strict.get(page(link)).content.decode()
+    assert unlock(strict, link) == 403
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', door)
+    assert found
+    form = {"passcode": PASSCODE, "csrfmiddlewaretoken": found[1]}
+    assert strict.post(page(link, "unlock/"), form).status_code == 302
+    assert strict.post(page(link, "zip/"), {"ids": ["0" * 32]}).status_code == 403
+    assert strict.post(page(link, "report/"), {"reason": "other"}).status_code == 403
+
+
+def test_token_never_reaches_a_log(client: Client, make_link: MakeLink, gallery: Gallery, caplog: Any) -> None:
+    """Row 38."""
+    from gallery_site.logs import JsonFormatter
+
+    image = store_image(gallery)
+    link = make_link("download", passcode=PASSCODE)
+    unlock(client, link, "wrong one")
+    for address in every_address(link, image):
+        client.get(address)
+    client.get(page(link, "nothing/here/"))
+    client.delete(page(link))
+    lines = [JsonFormatter().format(record) for record in caplog.records]
+    assert lines  # Django complains about 403, 404 and 405
+    assert not [line for line in lines if link.token in line or PASSCODE in line]
+
+
+def test_report_is_stored_for_the_moderators_and_limited(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    image = store_image(gallery)
+    link = make_link()
+    assert client.get(page(link, f"report/?image={image.hex}")).status_code == 200
+    with time_machine.travel(timezone.now(), tick=False):
+        assert client.post(page(link, "report/"), {"reason": "nothing"}).status_code == 422
+        form = {"reason": "me", "words": "This is <b>me</b>.", "image": image.hex}
+        statuses = [client.post(page(link, "report/"), form).status_code for _ in range(6)]
+    assert statuses == [200] * 5 + [429]
+    stored = gallery.reports.first()
+    assert stored is not None
+    assert (stored.image, stored.reason, stored.words, stored.link) == (image.id, "me", "This is <b>me</b>.", link)
+
+
+def test_page_costs_the_same_for_many_pictures(
+    client: Client, make_link: MakeLink, gallery: Gallery, django_assert_max_num_queries: Any
+) -> None:
+    link = make_link("download")
+    for seed in (1, 2, 3, 4):
+        store_image(gallery, seed)
+        with django_assert_max_num_queries(5):  # the link, its gallery, the page, its first number, the count of opens
+            client.get(page(link))

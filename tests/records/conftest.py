@@ -1,0 +1,96 @@
+"""A site of this process whose records are in a table on the loopback; objects lie in a folder, decoding is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.core.world import QuickDecoder
+from tests.records.service import CREDENTIALS, Service
+from tests.records.table import Table
+
+if TYPE_CHECKING:
+    from pytest_django import Settings
+
+    from galleries.models import Gallery
+    from galleries.outbox import Drain
+    from galleries.table import TableRecords
+    from gallery_site.accounts.models import User
+
+
+@pytest.fixture(scope="session")
+def one_service() -> Iterator[Service]:
+    """One for all tests: building a client takes as long as what a test does with it."""
+    with Service() as service:
+        yield service
+
+
+@pytest.fixture
+def service(one_service: Service, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
+    """Empty and in order, its bucket in this test's folder; who retries does not wait."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    fresh = Service()
+    for name, value in vars(fresh).items():
+        setattr(one_service, name, value)
+    one_service.objects.folder = data_dir
+    monkeypatch.setattr("botocore.retries.standard.time.sleep", lambda seconds: None, raising=False)
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+    return one_service
+
+
+@pytest.fixture
+def table(service: Service) -> Table:
+    return service.table
+
+
+@pytest.fixture(autouse=True)
+def quick_decoder(monkeypatch: pytest.MonkeyPatch) -> QuickDecoder:
+    """Any bytes are a picture of 64 x 48."""
+    decoder = QuickDecoder()
+    monkeypatch.setattr("galleries.uploads.decoder", lambda: decoder)
+    monkeypatch.setattr("galleries.renditions.decoder", lambda: decoder)
+    return decoder
+
+
+@pytest.fixture
+def store(service: Service, settings: Settings) -> TableRecords:
+    """The site keeps records, and this is its store of them."""
+    from galleries.metadata import records
+    from galleries.table import TableRecords
+
+    settings.GALLERY_TABLE = service.table.name
+    settings.AWS_REGION = CREDENTIALS["AWS_REGION"]
+    settings.AWS_ENDPOINT_URL = service.address
+    found = records()
+    assert isinstance(found, TableRecords)
+    found.paused_until = float("-inf")
+    found.sleep = lambda seconds: None
+    return found
+
+
+@pytest.fixture
+def drain(store: TableRecords) -> Drain:
+    """A drain that knows nothing of those of other tests, and always backs off by the whole interval."""
+    import random
+
+    from galleries.outbox import Drain
+
+    class Longest(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            return b
+
+    return Drain(Longest())
+
+
+@pytest.fixture
+def gallery(store: TableRecords, alice: User) -> Gallery:
+    """Alice's gallery, kept for 7 days; its record is still in the outbox."""
+    from django.utils import timezone
+
+    from galleries.galleries import create_gallery
+
+    return create_gallery(alice, title="Summer", retention="7d", now=timezone.now())

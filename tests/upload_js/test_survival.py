@@ -1,0 +1,279 @@
+"""What survives a closed or killed tab, and who may take it up again: in Chromium, against a site that can be slow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
+
+from tests.upload_js.conftest import open_gallery, wait_until
+from tests.upload_js.fake_site import FakeSite
+from tests.upload_js.test_uploader import HEAD, choose, row, small, wait_for_end
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+KEPT = """() => new Promise((resolve) => {
+  const request = indexedDB.open("image-gallery-uploads", 1);
+  request.onsuccess = () => {
+    const all = request.result.transaction("items").objectStore("items").getAll();
+    all.onsuccess = () => {
+      request.result.close();
+      resolve(all.result.map(({ name, person, blob, file }) => ({ name, person, isReady: !!blob, isFile: !!file })));
+    };
+  };
+})"""
+
+
+def kept(page: Page) -> list[dict[str, Any]]:
+    """What the browser holds for later."""
+    found: list[dict[str, Any]] = page.evaluate(KEPT)
+    return found
+
+
+def wait_until_kept(page: Page, count: int) -> None:
+    page.wait_for_function(f"async () => (await ({KEPT})()).length === {count}")
+
+
+@pytest.fixture
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser of its own, whose tabs may be killed."""
+    context = browser.new_context()
+    yield context
+    context.close()
+
+
+def open_tab(profile: BrowserContext, site: FakeSite) -> Page:
+    page = profile.new_page()
+    open_gallery(page, site)
+    return page
+
+
+def kill(page: Page) -> None:
+    """The tab's process dies: nothing of the page runs any more, and its locks are free (which takes a moment)."""
+    witness = page.context.new_page()
+    witness.goto(urljoin(page.url, "/blank/"))
+    count_locks = "async () => (await navigator.locks.query()).held.length"
+    before = witness.evaluate(count_locks)
+    with page.expect_event("crash"), suppress(Error):
+        page.goto("chrome://crash", timeout=300)
+    page.close()
+    wait_until(lambda: witness.evaluate(count_locks) < before)
+    witness.close()
+
+
+def press(page: Page, name: str) -> None:
+    page.locator(".upload-panel").get_by_role("button", name=name, exact=True).click()
+
+
+# --- kept, and gone when it is safe --------------------------------------------------------------------------------
+
+
+def test_each_photo_is_kept_until_it_is_safe(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("*", *["wait"] * 6)
+    choose(gallery_page, *small(6))
+    wait_until_kept(gallery_page, 6)
+    assert {each["person"] for each in kept(gallery_page)} == {"alice"}
+    site.go_on.set()
+    wait_for_end(gallery_page, "6 photos safe")
+    wait_until_kept(gallery_page, 0)
+
+
+def test_what_is_refused_or_cancelled_is_not_kept(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("photo-000.jpg", 422)
+    site.plan("photo-001.jpg", 507)
+    site.plan("*", *["wait"] * 4)
+    choose(gallery_page, *small(6))
+    expect(row(gallery_page, "photo-000.jpg")).to_contain_text("Refused with 422.")
+    expect(row(gallery_page, "photo-001.jpg")).to_contain_text("Refused with 507.")
+    expect(gallery_page.locator('.upload-row[data-state="compressing"]')).to_have_count(0)
+    press(gallery_page, "Cancel all")
+    site.go_on.set()
+    wait_for_end(gallery_page, "2 not added")
+    wait_until_kept(gallery_page, 1)  # the one that can be tried again
+    assert [each["name"] for each in kept(gallery_page)] == ["photo-001.jpg"]
+
+
+# --- taken up again -------------------------------------------------------------------------------------------------
+
+
+def test_tab_killed_at_30_percent_is_finished_by_another(profile: BrowserContext, site: FakeSite) -> None:
+    first = open_tab(profile, site)
+    site.plan("*", *[201] * 6, *["wait"] * 3)
+    choose(first, *small(20))
+    expect(first.locator('.upload-row[data-state="checking"]')).to_have_count(3)
+    wait_until_kept(first, 14)
+    kill(first)
+    second = open_tab(profile, site)
+    expect(second.locator(HEAD)).to_have_text("14 of 20 still to send")
+    site.go_on.set()  # those that were on their way arrive, and nobody hears of it
+    wait_until(lambda: len(site.stored) == 9)
+    press(second, "Continue")
+    wait_for_end(second, "14 photos safe")
+    assert sorted(each.filename for each in site.stored.values()) == [f"photo-{each:03}.jpg" for each in range(20)]
+    assert len(site.received) == 20
+    wait_until_kept(second, 0)
+
+
+def test_next_page_in_the_same_tab_goes_on_by_itself(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("*", *["wait"] * 30)
+    choose(gallery_page, *small(8))
+    wait_until_kept(gallery_page, 8)
+    gallery_page.reload()
+    site.go_on.set()
+    wait_for_end(gallery_page, "8 photos safe")
+    assert len(site.stored) == 8
+
+
+def test_forgotten_means_gone(profile: BrowserContext, site: FakeSite) -> None:
+    first = open_tab(profile, site)
+    site.plan("*", *["wait"] * 3)
+    choose(first, *small(3))
+    wait_until_kept(first, 3)
+    kill(first)
+    second = open_tab(profile, site)
+    # All, or those that the site has not stored since.
+    expect(second.locator(HEAD)).to_have_text(re.compile(r"^(3 photos|[12] of 3) still to send$"))
+    press(second, "Forget them")
+    wait_until_kept(second, 0)
+    expect(second.locator(".upload-panel")).to_be_hidden()
+
+
+def test_second_tab_sends_nothing_that_the_first_sends(profile: BrowserContext, site: FakeSite) -> None:
+    first = open_tab(profile, site)
+    site.plan("*", *["wait"] * 10)
+    choose(first, *small(10))
+    wait_until_kept(first, 10)
+    second, third = open_tab(profile, site), open_tab(profile, site)
+    for page in (second, third):
+        page.wait_for_function("() => document.querySelector('[data-uploader]').dataset.recovered === '0'")
+        expect(page.locator(".upload-panel")).to_be_hidden()
+    kill(first)
+    for page in (second, third):
+        page.reload()
+        expect(page.locator(HEAD)).to_have_text("10 photos still to send")
+    site.go_on.set()
+    wait_until(lambda: len(site.stored) == 3)
+    press(second, "Continue")
+    press(third, "Continue")
+    wait_until(lambda: len(site.stored) == 10)
+    wait_until_kept(second, 0)
+    assert len(site.received) == 10
+
+
+# --- whose it is ----------------------------------------------------------------------------------------------------
+
+
+def test_another_person_is_never_offered_it(profile: BrowserContext, site: FakeSite) -> None:
+    first = open_tab(profile, site)
+    site.plan("*", *["wait"] * 3)
+    choose(first, *small(5))
+    wait_until_kept(first, 5)
+    wait_until(lambda: len(site.received) == 3)
+    kill(first)
+    site.person = "bob"
+    second = open_tab(profile, site)
+    second.wait_for_function("() => document.querySelector('[data-uploader]').dataset.recovered === '0'")
+    expect(second.locator(".upload-panel")).to_be_hidden()
+    choose(second, *small(2, first=100))
+    wait_for_end(second, "2 photos safe")
+    site.person = "alice"
+    third = open_tab(profile, site)
+    expect(third.locator(HEAD)).to_have_text("5 photos still to send")
+    site.go_on.set()
+
+
+def test_page_of_one_person_never_sends_for_another(gallery_page: Page, site: FakeSite) -> None:
+    """Somebody else signed in, in another tab: the token is another, and fetching a new one tells who it is."""
+    site.token, site.person = "of-bob", "bob"
+    choose(gallery_page, *small(3))
+    expect(gallery_page.locator('[data-part="halted"]')).to_contain_text("You are no longer signed in.")
+    press(gallery_page, "Continue")
+    expect(gallery_page.locator('[data-part="halted"]')).to_be_visible()
+    assert not site.stored
+    assert not any(request.token == "of-bob" for request in site.received)
+
+
+def test_stale_token_is_renewed_without_asking(gallery_page: Page, site: FakeSite) -> None:
+    site.token = "a-new-one"
+    choose(gallery_page, *small(5))
+    wait_for_end(gallery_page, "5 photos safe")
+
+
+def test_session_that_ended_is_taken_up_after_signing_in(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("*", *[201] * 4, 403)
+    choose(gallery_page, *small(8))
+    wait_until(lambda: len(site.stored) >= 4)
+    site.signed_out = True
+    expect(gallery_page.get_by_role("link", name="Sign in")).to_be_visible()
+    left = 8 - len(site.stored)
+    wait_until_kept(gallery_page, left)
+    site.signed_out = False
+    site.token = "after-signing-in"
+    open_gallery(gallery_page, site)
+    expect(gallery_page.locator(HEAD)).to_have_text(f"{left} of 8 still to send")
+    press(gallery_page, "Continue")
+    wait_for_end(gallery_page, f"{left} photos safe")
+    assert len(site.stored) == 8
+
+
+# --- no room --------------------------------------------------------------------------------------------------------
+
+NO_ROOM = {
+    "told before": "navigator.storage.estimate = async () => ({ quota: 1000, usage: 990 });",
+    "told by a write": """navigator.storage.estimate = async () => ({ quota: 1e12, usage: 0 });
+      IDBObjectStore.prototype.put = () => { throw new DOMException("full", "QuotaExceededError"); };""",
+    "no store": "Object.defineProperty(window, 'indexedDB', { value: undefined });",
+}
+
+
+@pytest.mark.parametrize("trick", NO_ROOM.values(), ids=NO_ROOM)
+def test_without_room_it_says_so_and_goes_on(page: Page, site: FakeSite, complaints: list[str], trick: str) -> None:
+    page.add_init_script(trick)
+    open_gallery(page, site)
+    site.plan("*", *["wait"] * 4)
+    choose(page, *small(4))
+    expect(page.locator('[data-part="short"]')).to_have_text(re.compile("Keep this page open"))
+    site.go_on.set()
+    wait_for_end(page, "4 photos safe")
+    expect(page.locator('[data-part="short"]')).to_be_hidden()
+    assert complaints == []
+
+
+def test_leaving_asks_only_while_something_would_be_lost(page: Page, site: FakeSite) -> None:
+    page.add_init_script(NO_ROOM["no store"])
+    open_gallery(page, site)
+    site.plan("*", *["wait"] * 2)
+    leaving = "() => !window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    assert page.evaluate(leaving) is False
+    choose(page, *small(2))
+    expect(page.locator('[data-part="short"]')).to_be_visible()
+    assert page.evaluate(leaving) is True
+    site.go_on.set()
+    wait_for_end(page, "2 photos safe")
+    assert page.evaluate(leaving) is False
+
+
+def test_screen_stays_on_only_while_photos_are_on_their_way(page: Page, site: FakeSite) -> None:
+    page.add_init_script(
+        """window.locks = [];
+        const request = async () => {
+          window.locks.push("on");
+          return { released: false, release: async () => void window.locks.push("off") };
+        };
+        Object.defineProperty(navigator, "wakeLock", { value: { request } });"""
+    )
+    open_gallery(page, site)
+    site.plan("*", *["wait"] * 3)
+    choose(page, *small(3))
+    page.wait_for_function("() => window.locks.join() === 'on'")
+    press(page, "Pause")
+    page.wait_for_function("() => window.locks.join() === 'on,off'")
+    press(page, "Resume")
+    site.go_on.set()
+    wait_for_end(page, "3 photos safe")
+    page.wait_for_function("() => window.locks.join() === 'on,off,on,off'")
