@@ -1,0 +1,342 @@
+"""The command-line client without a site: names, folders, logins, and what it does on a bad day."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from galleries.cli.errors import Away, CliError, Refused, Stopped, WrongUse
+from galleries.cli.finding import find_gallery, find_or_make_gallery
+from galleries.cli.login import Login, ask_secret, login_file, read_login, store_login
+from galleries.cli.main import main
+from galleries.cli.photos import Multipart, Photo, hash_file, read_folder
+from galleries.cli.progress import Progress, human, printable
+from galleries.cli.pull import safe_name
+from galleries.cli.web import ATTEMPTS, Patience, Site
+from tests.cli.scripted import answer, scripted
+
+ME = {"id": "0" * 32}
+PROBLEM = {"code": "corrupt_image", "detail": "This file isn't a photo we can read.", "status": 422}
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("GALLERY_TOKEN", raising=False)
+    monkeypatch.delenv("GALLERY_URL", raising=False)
+
+
+# --- logins -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_login_is_kept_for_its_owner_alone() -> None:
+    store_login(Login("https://a.example", "igal_1"))
+    path = store_login(Login("https://b.example", "igal_2"))
+    assert path == login_file()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert [each.name for each in path.parent.iterdir()] == ["login.json"]
+    assert read_login() == Login("https://b.example", "igal_2")
+
+
+def test_a_token_is_sent_to_no_other_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    store_login(Login("https://a.example", "igal_1"))
+    assert read_login("https://a.example/").token == "igal_1"
+    with pytest.raises(WrongUse):
+        read_login("https://b.example")
+    monkeypatch.setenv("GALLERY_URL", "https://b.example")
+    with pytest.raises(WrongUse):
+        read_login()
+    monkeypatch.setenv("GALLERY_TOKEN", "igal_2")
+    assert read_login() == Login("https://b.example", "igal_2")
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"url": 1}', "\0"])
+def test_a_damaged_login_is_none(content: str) -> None:
+    login_file().parent.mkdir(parents=True)
+    login_file().write_text(content)
+    with pytest.raises(WrongUse):
+        read_login()
+
+
+def test_a_secret_comes_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("igal_x\nmore\n"))
+    assert ask_secret("?", "GALLERY_TOKEN") == "igal_x"
+
+
+# --- names and folders ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("../../etc/passwd", "_.._etc_passwd"),
+        ("..", "f.jpeg"),
+        ("", "f.jpeg"),
+        (" . ", "f.jpeg"),
+        (".bashrc", "bashrc"),
+        ("a\\b:c*.jpg", "a_b_c_.jpg"),
+        ("con.jpg", "_con.jpg"),
+        ("LPT1", "_LPT1"),
+        ("a\x00\n\u202eb.jpg", "ab.jpg"),
+        ("e\u0301.jpg", "\u00e9.jpg"),
+        ("\ud800.jpg", "jpg"),
+    ],
+)
+def test_no_name_leaves_its_folder(given: str, expected: str) -> None:
+    assert safe_name(given, "image/jpeg", "f") == expected
+
+
+def test_a_long_name_fits_a_file_system(tmp_path: Path) -> None:
+    for given in ("\u00e9" * 500 + ".jpg", "x" * 500, "x." + "y" * 500):
+        name = safe_name(given, "image/jpeg", "f")
+        (tmp_path / f"{Path(name).stem}-{'0' * 12}{Path(name).suffix}").touch()
+    assert safe_name("x" * 500 + ".jpg", "image/jpeg", "f").endswith("x.jpg")
+
+
+def test_a_folder_is_read_whole(tmp_path: Path) -> None:
+    for name in ("b.jpg", "a.JPG", "notes.txt", ".hidden.jpg", "sub/c.heic", ".git/d.jpg", "sub/deeper/e.PnG"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"12345")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "dangling.jpg").symlink_to(tmp_path / "nothing")
+    found = read_folder(tmp_path)
+    assert [photo.name for photo in found.photos] == ["a.JPG", "b.jpg", "sub/c.heic", "sub/deeper/e.PnG"]
+    assert (found.others, {photo.size for photo in found.photos}) == (1, {5})
+    assert [photo.name for photo in read_folder(tmp_path / "b.jpg").photos] == ["b.jpg"]
+    with pytest.raises(WrongUse):
+        read_folder(tmp_path / "nowhere")
+
+
+def body_of(path: Path, fields: dict[str, str], size: int | None = None) -> Multipart:
+    photo = Photo(path, path.name, path.stat().st_size if size is None else size)
+    return Multipart(photo, hash_file(path), fields, lambda _: None)
+
+
+def test_a_body_has_the_length_that_it_says_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    path.write_bytes(os.urandom(700_000))
+    body = body_of(path, {"filename": 'a"\r\n\udcff.jpg'})
+    for _ in range(2):
+        sent = b"".join(body())
+        assert len(sent) == body.length
+        assert path.read_bytes() in sent
+
+
+def test_a_file_that_changes_while_it_is_sent_never_arrives(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    path.write_bytes(b"a" * 10)
+    changed, shorter = body_of(path, {}), body_of(path, {})
+    path.write_bytes(b"b" * 10)
+    sent: list[bytes] = []
+    with pytest.raises(CliError, match="changed"):
+        sent.extend(changed())
+    assert changed.tail not in sent
+    path.write_bytes(b"a")
+    with pytest.raises(CliError, match="changed"):
+        list(shorter())
+
+
+def test_nothing_unprintable_reaches_a_terminal() -> None:
+    assert printable("a\x1b[2J\u202e\ud800 b") == "a?[2J?? b"
+
+
+def test_progress_says_how_far(capsys: pytest.CaptureFixture[str]) -> None:
+    times = iter([0.0, 2.0])
+    progress = Progress("Sending", shown=True, out=io.StringIO(), clock=lambda: next(times))
+    assert not progress.shown  # not a terminal
+    progress.expect(4, 4_000)
+    progress.move(1_000)
+    progress.finish(1_000)
+    assert progress.line() == "Sending [######..................] 1/4  500 B/s"
+    assert [human(n) for n in (999, 1_500, 250_000, 4_100_000_000)] == ["999 B", "1.5 kB", "250 kB", "4.1 GB"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_drawn_over_itself_on_a_terminal_alone() -> None:
+    out, seconds = Terminal(), iter(range(100))
+    progress = Progress("Sending", shown=True, out=out, clock=lambda: float(next(seconds)))
+    progress.expect(2, 20)
+    for _ in range(2):
+        progress.move(10)
+        progress.finish(10)
+    progress.say("a.jpg: \x1b[31mbad")
+    progress.close()
+    drawn = out.getvalue().split("\r\x1b[K")
+    assert "\n" not in "".join(drawn[:-2])  # one line
+    assert [line.partition("  ")[0] for line in drawn if "2/2" in line][-1] == f"Sending [{'#' * 24}] 2/2"
+    assert "a.jpg: ?[31mbad\n" in drawn
+    quiet = Terminal()
+    silent = Progress("Sending", shown=False, out=quiet)
+    silent.expect(1, 1)
+    silent.finish(1)
+    assert quiet.getvalue() == ""
+
+
+# --- a bad day --------------------------------------------------------------------------------------------------------
+
+
+def test_what_passes_is_tried_again() -> None:
+    busy = {"code": "upload_in_progress", "detail": "Wait."}
+    troubles = [answer(429, None, "Retry-After: 0"), answer(503), None, answer(409, busy), answer(502)]
+    with scripted(*troubles, answer(200, ME)) as server:
+        assert server.site().get("/me") == ME
+    assert len(server.requests) == 6
+    assert server.requests[0][1]["authorization"] == "Bearer igal_x"
+
+
+def test_retry_after_is_waited_for() -> None:
+    waited: list[float] = []
+
+    class Clock(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            waited.append(timeout or 0.0)
+            return False
+
+    with scripted(
+        answer(429, None, "Retry-After: 7"), answer(503, None, "Retry-After: 9999"), answer(200, ME)
+    ) as server:
+        server.site(Patience(Clock(), part=lambda: 1.0)).get("/me")
+    assert waited == [7.5, 301.0]
+
+
+def test_what_will_not_pass_is_told_at_once() -> None:
+    with scripted(answer(422, PROBLEM)) as server, pytest.raises(Refused, match="isn't a photo") as refused:
+        server.site().get("/me")
+    assert (refused.value.code, refused.value.status) == ("corrupt_image", 422)
+    with (
+        scripted(answer(301, None, "Location: https://x.example/")) as server,
+        pytest.raises(Refused, match="x.example"),
+    ):
+        server.site().get("/me")
+    with scripted(answer(200), answer(404, "nonsense")) as server:
+        site = server.site()
+        assert site.get("/me") is None
+        with pytest.raises(Refused, match="404"):
+            site.get("/me")
+
+
+def test_a_site_that_stays_away_is_given_up() -> None:
+    with scripted(*[None] * ATTEMPTS) as server, pytest.raises(Away):
+        server.site().get("/me")
+    assert len(server.requests) == ATTEMPTS
+
+
+def test_a_refusal_before_the_body_was_read_is_heard(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    path.write_bytes(bytes(30_000_000))
+    body = body_of(path, {})
+    too_large = {"code": "file_too_large", "detail": "Too large."}
+    headers = {"Content-Length": str(body.length)}
+    with scripted(answer(413, too_large), early=True) as server:
+        try:
+            with pytest.raises((Refused, Away)) as refused:
+                server.site().call("POST", "/x", headers, body, repeatable=False)
+        finally:
+            server.answers.clear()
+    # The system may drop an answer whose connection was reset; when it came, it is what is told.
+    assert refused.value.code in {"file_too_large", "unreachable"}
+
+
+def test_stopping_ends_waiting() -> None:
+    with scripted(answer(503, None, "Retry-After: 300")) as server:
+        site = server.site()
+        site.patience.stop.set()
+        with pytest.raises(Stopped):
+            site.get("/me")
+
+
+def test_a_gallery_whose_answer_was_lost_is_not_made_twice() -> None:
+    empty = answer(200, {"items": [], "next": None})
+    there = answer(200, {"items": [{"id": "1" * 32, "title": "A b"}], "next": None})
+    with scripted(empty, None, there) as server:
+        gallery, made = find_or_make_gallery(server.site(), "A  b", "1d")
+    assert (gallery["id"], made) == ("1" * 32, False)
+    assert json.loads(server.requests[1][2]) == {"title": "A  b", "retention": "1d"}
+    assert [line.split("?")[0] for line, _, _ in server.requests] == [
+        "GET /api/v1/galleries", "POST /api/v1/galleries", "GET /api/v1/galleries"
+    ]  # fmt: skip
+
+
+def test_a_name_of_two_galleries_is_not_guessed() -> None:
+    two = [{"id": "1" * 32, "title": "A"}, {"id": "2" * 32, "title": "A"}]
+    first = answer(200, {"items": two[:1], "next": "more~x"})
+    second = answer(200, {"items": two[1:], "next": None})
+    with scripted(first, second, first, second) as server:
+        site = server.site()
+        with pytest.raises(WrongUse, match="1" * 32):
+            find_gallery(site, "A")
+        assert find_gallery(site, "2" * 32) == two[1]
+    assert server.requests[1][0].endswith("cursor=more~x")
+
+
+@pytest.mark.parametrize("url", ["photos.example", "ftp://x.example", "https://x.example/sub", "https://"])
+def test_an_address_that_is_none_is_wrong_use(url: str) -> None:
+    with pytest.raises(WrongUse):
+        Site(url, "x")
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["nothing"], ["push", "x"], ["push", ".", "--gallery", "a", "--retention", "2d"], ["pull", "x"]]
+)
+def test_wrong_use_is_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+
+
+def test_without_a_login_it_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ls", "--json"]) == 2
+    told = capsys.readouterr()
+    assert json.loads(told.out)["error"]["code"] == "wrong_use"
+    assert "gallery login" in told.err
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    told: Any = capsys.readouterr().out
+    assert all(f"\n    {name}" in told for name in ("login", "push", "pull", "ls", "share"))
+
+
+def test_the_client_needs_only_the_standard_library() -> None:
+    """It is run where no site is."""
+    import ast
+    import sys
+
+    import galleries.cli
+
+    folder = Path(galleries.cli.__file__ or "").parent
+    assert (folder.parent / "__init__.py").read_text() == ""
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                assert name.startswith("galleries.cli") or name.split(".")[0] in sys.stdlib_module_names, (path, name)
+
+
+def test_the_entry_point_is_what_it_says() -> None:
+    import tomllib
+    from importlib import import_module
+
+    from gallery_site.runner.commands import ROOT
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    module, _, name = project["project"]["scripts"]["gallery"].partition(":")
+    assert getattr(import_module(module), name) is main
+    assert project["tool"]["setuptools"]["packages"] == ["galleries.cli"]
