@@ -1,0 +1,146 @@
+"""nginx sends the bytes; the site is asked once for each pass and minute."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.faults.ledger import Uploader
+from tests.faults.site import FaultSite, picture
+from tests.faults.web import Answer, ask
+from tests.server.nginx import Nginx
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def alice(nginx: Nginx) -> Uploader:
+    assert isinstance(nginx.site, FaultSite)
+    return Uploader(nginx.address, nginx.site.tokens[0])
+
+
+def thumbnail(alice: Uploader, image: str) -> str:
+    """The address of an image's thumbnail as the site gives it now."""
+    return str(alice.call("GET", f"/images/{image}").json["renditions"]["thumbnail"]["url"])
+
+
+def images(alice: Uploader, count: int, seed: int) -> tuple[str, list[str]]:
+    """A gallery with ``count`` photos: its id and theirs."""
+    gallery = alice.make_gallery()
+    return gallery, [str(alice.upload(gallery, picture(seed + number)).json["id"]) for number in range(count)]
+
+
+def get(nginx: Nginx, path: str, method: str = "GET", **headers: str) -> Answer:
+    return ask(
+        f"{nginx.address}{path}", method, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
+
+
+def asked(nginx: Nginx, since: int) -> list[str]:
+    """How nginx knew about passes in the lines of its log after ``since``."""
+    lines = [json.loads(line) for line in nginx.log.splitlines()[since:]]
+    return [line["pass"] for line in lines if line["path"].startswith("/media/") and line["pass"]]
+
+
+def test_one_question_serves_a_gallery(nginx: Nginx, alice: Uploader) -> None:
+    _, ids = images(alice, 3, seed=100)
+    addresses = [thumbnail(alice, image) for image in ids]
+    before = nginx.lines()
+    answers = [get(nginx, address) for address in addresses * 3]
+    assert {answer.status for answer in answers} == {200}
+    assert answers[0].body[8:12] == b"WEBP"
+    assert answers[0].headers["content-type"] == "image/webp"
+    assert answers[0].headers["x-content-type-options"] == "nosniff"
+    assert "x-media-hidden" not in answers[0].headers
+    assert re.fullmatch(r"max-age=\d+, s-maxage=\d+, immutable", answers[0].headers["cache-control"])
+    assert asked(nginx, before) == ["MISS", *["HIT"] * 8]
+
+
+def test_original_leaves_under_its_name_and_in_parts(nginx: Nginx, alice: Uploader) -> None:
+    _, [image] = images(alice, 1, seed=200)
+    address = alice.call("GET", f"/images/{image}/original").headers["location"].removeprefix(nginx.address)
+    whole = get(nginx, address)
+    assert 'filename="photo.jpg"' in whole.headers["content-disposition"]
+    part = get(nginx, address, Range="bytes=10-19")
+    assert (part.status, part.body) == (206, whole.body[10:20])
+    assert get(nginx, address, If_None_Match=whole.headers["etag"]).status == 304
+    assert get(nginx, address, "HEAD").headers["content-length"] == str(len(whole.body))
+    assert get(nginx, address, Range=f"bytes={len(whole.body)}-").status == 416
+    assert get(nginx, address, "POST").status == 405
+
+
+def test_passes_open_what_they_were_made_for(nginx: Nginx, alice: Uploader) -> None:
+    _, [image] = images(alice, 1, seed=300)
+    _, [other] = images(alice, 1, seed=301)
+    mine, theirs = thumbnail(alice, image), thumbnail(alice, other)
+    assert get(nginx, mine).status == get(nginx, theirs).status == 200  # both answers are kept now
+    path, query = mine.split("?")
+    other_path = theirs.split("?")[0]
+    original = alice.call("GET", f"/images/{image}/original").headers["location"].removeprefix(nginx.address)
+    refused = [
+        path,
+        f"{path}?",
+        f"{other_path}?{query}",
+        f"{original.split('?')[0]}?{query}",
+        f"{path}?{original.split('?')[1]}",
+        f"{path}?{query[:-1]}{'A' if query[-1] != 'A' else 'B'}",
+        f"{path}?{re.sub(r'u=[0-9]+', 'u=99999999999', query)}",
+        f"{path}?{re.sub(r'u=[0-9]+', 'u=1000000000', query)}",
+        f"{other_path.rsplit('/', 2)[0]}/%2e%2e/{path.split('/', 3)[3]}?{query}",
+        f"{path.replace('/r/', '/r//')}?{query}",
+        f"{path.replace('thumbnail', '%74humbnail')}?{query}",
+        f"{path}%00?{query}",
+        f"/media/../gallery.sqlite3?{query}",
+        "/media-admission/",
+    ]
+    for address in refused:
+        answer = get(nginx, address)
+        assert answer.status in {400, 404}, address
+        assert b"RIFF" not in answer.body
+    assert get(nginx, mine).status == 200
+
+
+def test_removed_image_is_kept_back_within_the_minute_and_others_are_not(nginx: Nginx, alice: Uploader) -> None:
+    _, [gone, kept] = images(alice, 2, seed=400)
+    addresses = {image: thumbnail(alice, image) for image in (gone, kept)}
+    assert alice.remove(gone).status == 204
+    # No answer is kept for this pass yet: as after the minute.
+    assert [get(nginx, addresses[image]).status for image in (gone, kept)] == [404, 200]
+    assert alice.restore(gone).status == 200
+    nginx.forget_passes()
+    assert get(nginx, addresses[gone]).status == 200
+
+
+def test_no_answer_outlives_the_pass(nginx: Nginx, alice: Uploader) -> None:
+    _, [image] = images(alice, 1, seed=500)
+    end = datetime.now(UTC) + timedelta(seconds=4)
+    assert alice.set_expiry(image, end).status == 200
+    address = thumbnail(alice, image)
+    assert get(nginx, address).status == 200
+    seen = []
+    while (now := datetime.now(UTC)) < end + timedelta(seconds=1.5):
+        seen.append((now, get(nginx, address).status))
+    assert {status for at, status in seen if at < end - timedelta(seconds=1)} == {200}
+    assert {status for at, status in seen if at >= end} == {404}
+
+
+def test_removed_gallery_is_closed(nginx: Nginx, alice: Uploader) -> None:
+    gallery, [image] = images(alice, 1, seed=600)
+    address = thumbnail(alice, image)
+    assert alice.remove_gallery(gallery).status == 204
+    assert get(nginx, address).status == 404
+
+
+def test_log_holds_no_pass(nginx: Nginx, alice: Uploader) -> None:
+    _, [image] = images(alice, 1, seed=700)
+    address = thumbnail(alice, image)
+    get(nginx, address)
+    get(nginx, "/s/" + "t" * 43 + "/zip/?size=1")
+    get(nginx, "/ending/" + "t" * 43 + "/")
+    assert address.split("?")[0] in nginx.log
+    assert address.split("s=")[1] not in nginx.log
+    assert "t" * 43 not in nginx.log
+    assert "/s/.../zip/" in nginx.log
