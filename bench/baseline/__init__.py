@@ -1,0 +1,1 @@
+"""The plain page beside which a gallery's page is measured: a small Django site in the same gunicorn configuration."""

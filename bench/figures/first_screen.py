@@ -1,0 +1,132 @@
+"""What a phone loads for the first screen of a gallery, in headless Chromium with a slow phone and line emulated.
+
+The emulation is Lighthouse's for mobile: 412 x 823 px at a density of 1.75, processor 4 times slower, 150 ms round
+trip, 1.6 Mbit/s down and 0.75 up (Lighthouse's "simulated slow 4G", here applied to each request).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import Browser, CDPSession, sync_playwright
+
+from bench.client import Client, signed_in
+from bench.context import PERSON, Bench
+from bench.photo import multipart, numbered
+from bench.site import Site
+from bench.table import Row, Wanted
+from gallery_site.runner.browser import obtain_chromium
+
+PHOTOS = 60
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+VIEWPORT = {"width": 412, "height": 823}
+DENSITY = 1.75
+SLOWER = 4
+LATENCY = 150  # ms
+DOWN, UP = 1.6 * 1024 * 1024 / 8, 0.75 * 1024 * 1024 / 8  # bytes a second
+KB = 1000
+OBSERVE = """() => {
+  window.seen = {shift: 0, largest: 0};
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.seen.shift += entry.value;
+  }).observe({type: "layout-shift", buffered: true});
+  new PerformanceObserver((list) => {
+    window.seen.largest = list.getEntries().at(-1).startTime;
+  }).observe({type: "largest-contentful-paint", buffered: true});
+}"""
+
+
+@dataclass
+class Load:
+    """One load with an empty cache."""
+
+    requests: int = 0
+    bytes_by_type: dict[str, int] = field(default_factory=dict)
+    shift: float = 0.0
+    largest: float = 0.0  # ms
+
+    @property
+    def kilobytes(self) -> float:
+        """As they went over the line, headers too, without pictures."""
+        return sum(size for kind, size in self.bytes_by_type.items() if kind != "Image") / KB
+
+    def kilobytes_with(self, page: float) -> float:
+        """The same, had the page itself been sent in ``page`` kB."""
+        return self.kilobytes - self.bytes_by_type.get("Document", 0) / KB + page
+
+
+def measure(bench: Bench) -> Iterator[Row]:
+    site = bench.site("first-screen")
+    gallery = _fill(site)
+    session = site.inside("bench.filling:sign_in", person=PERSON)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=obtain_chromium(), args=CHROMIUM_FLAGS)
+        loads = [_load(browser, site, gallery, session) for _ in range(bench.scaled(5, 2))]
+        browser.close()
+    yield Row("first screen, requests", "", [load.requests for load in loads])
+    packed = _packed_page(site, gallery, session)
+    sizes = [load.kilobytes_with(packed) for load in loads]
+    yield Row("first screen without pictures, all gzip", "kB", sizes, wanted=Wanted(60))
+    yield Row("first screen without pictures, as this server sends it", "kB", [load.kilobytes for load in loads])
+    yield Row("first screen, layout shift", "", [load.shift for load in loads], wanted=Wanted(0))
+    yield Row("first screen, largest paint", "s", [load.largest / 1000 for load in loads], wanted=Wanted(2.5))
+
+
+def _fill(site: Site) -> str:
+    gallery: str = site.inside("bench.filling:new_gallery", person=PERSON)
+    with Client(site.address, {"Authorization": f"Bearer {site.token(PERSON)}"}) as client:
+        for number in range(PHOTOS):
+            client.send("POST", f"/api/v1/galleries/{gallery}/images", *multipart("photo.jpg", numbered(number)))
+    return gallery
+
+
+def _packed_page(site: Site, gallery: str, session: str) -> float:
+    """kB of the page's HTML as nginx or CloudFront would send it; the site alone does not compress pages."""
+    with Client(site.address, signed_in(session)) as client:
+        return len(gzip.compress(client.get(f"/g/{gallery}/").body, 6)) / KB
+
+
+def _load(browser: Browser, site: Site, gallery: str, session: str) -> Load:
+    context = browser.new_context(viewport=VIEWPORT, device_scale_factor=DENSITY, is_mobile=True, has_touch=True)  # type: ignore[arg-type]
+    context.add_cookies([{"name": "session", "value": session, "url": site.address}])
+    page = context.new_page()
+    load = Load()
+    developer = context.new_cdp_session(page)
+    _count_requests(developer, load)
+    _slow_down(developer)
+    page.add_init_script(f"({OBSERVE})()")
+    page.goto(f"{site.address}/g/{gallery}/", wait_until="load")
+    page.wait_for_load_state("networkidle")
+    seen: dict[str, Any] = json.loads(page.evaluate("() => JSON.stringify(window.seen)"))
+    load.shift, load.largest = seen["shift"], seen["largest"]
+    context.close()
+    return load
+
+
+def _count_requests(developer: CDPSession, load: Load) -> None:
+    """Every request that went over the line, by what it was for, in bytes as they were sent."""
+    kinds: dict[str, str] = {}
+
+    def responded(event: dict[str, Any]) -> None:
+        kinds[event["requestId"]] = event["type"]
+
+    def finished(event: dict[str, Any]) -> None:
+        if event["encodedDataLength"] == 0:  # a data: address, the cache
+            return
+        kind = kinds.get(event["requestId"], "Other")
+        load.requests += 1
+        load.bytes_by_type[kind] = load.bytes_by_type.get(kind, 0) + int(event["encodedDataLength"])
+
+    developer.on("Network.responseReceived", responded)
+    developer.on("Network.loadingFinished", finished)
+    developer.send("Network.enable")
+
+
+def _slow_down(developer: CDPSession) -> None:
+    line = {"offline": False, "latency": LATENCY, "downloadThroughput": DOWN, "uploadThroughput": UP}
+    developer.send("Network.emulateNetworkConditions", line)
+    developer.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
