@@ -8,11 +8,8 @@ from collections.abc import Mapping
 
 import segno
 
-from gallery_site.network import lan_address
+from gallery_site.network import EVERYWHERE, LOOPBACK, lan_address, own_address
 from gallery_site.runner.listening import join_address, listen_address
-
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 (compared, not bound)
 
 
 def print_banner(environ: Mapping[str, str]) -> None:
@@ -30,7 +27,7 @@ def banner(host: str, port: int, site_url: str, lan: str | None) -> str:
     if host in EVERYWHERE and lan is None:
         lines.append("This machine has no address on a network, so no phone can reach it.")
     elif host not in LOOPBACK:
-        address = f"http://{join_address(host if host not in EVERYWHERE else lan or host, port)}"
+        address = own_address(host, port, lan)
         lines += [f"For phones on the same network: {address}", qr_code(address)]
     return "\n".join(lines)
 

@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+
+from gallery_site.network import lan_address, own_address
 
 GIB = 1024**3
 MIB = 1024**2
@@ -73,8 +76,8 @@ class Environment:
         return domain if not domain or "://" in domain else f"https://{domain}"
 
 
-def read_environment(environ: dict[str, str], root: Path) -> Environment:
-    """Parse ``environ``; relative paths are taken from ``root``.
+def read_environment(environ: dict[str, str], root: Path, lan: Callable[[], str | None] = lan_address) -> Environment:
+    """Parse ``environ``; relative paths are taken from ``root``. ``lan`` finds this machine's address on its network.
 
     Raises:
         ImproperlyConfigured: a value cannot be read, or a group of variables is only half set.
@@ -82,7 +85,8 @@ def read_environment(environ: dict[str, str], root: Path) -> Environment:
     get = _Reader(environ)
     data_dir = (root / get.text("GALLERY_DATA_DIR", "var")).resolve()
     port = get.number("PORT", 8000, most=65_535)
-    site_url = get.text("SITE_URL", f"http://127.0.0.1:{port}").rstrip("/")
+    bind = get.text("GALLERY_BIND", "127.0.0.1").strip("[]")
+    site_url = (get.text("SITE_URL") or own_address(bind, port, lan())).rstrip("/")
     if urlsplit(site_url).scheme not in {"http", "https"} or not urlsplit(site_url).hostname:
         raise ImproperlyConfigured(f"SITE_URL must be an http or https address, not {site_url!r}.")
     environment = Environment(
@@ -91,7 +95,7 @@ def read_environment(environ: dict[str, str], root: Path) -> Environment:
         allowed_hosts=get.words("DJANGO_ALLOWED_HOSTS"),
         site_url=site_url,
         data_dir=data_dir,
-        bind=get.text("GALLERY_BIND", "127.0.0.1"),
+        bind=bind,
         port=port,
         database_url=get.secret("DATABASE_URL"),
         cache_url=get.secret("CACHE_URL"),

@@ -12,6 +12,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from gallery_site.environment import generated_secret, read_environment
+from gallery_site.network import local_hosts
 from tests.aws.keys import key_pair
 
 AWS = {"GALLERY_BUCKET": "photos", "GALLERY_TABLE": "images", "AWS_REGION": "eu-central-1"}
@@ -34,6 +35,25 @@ def test_no_variables_are_the_embedded_site(tmp_path: Path) -> None:
     assert site.data_dir == tmp_path / "var"
     assert (site.default_retention, site.max_retention, site.grace_seconds) == ("7d", "forever", 86_400)
     assert (site.signup, site.debug, site.bucket, site.table) == ("open", False, "", "")
+
+
+@pytest.mark.parametrize(
+    ("bind", "lan", "address"),
+    [
+        ("0.0.0.0", "192.168.1.5", "http://192.168.1.5:8001"),  # noqa: S104 (nothing is bound)
+        ("0.0.0.0", None, "http://127.0.0.1:8001"),  # noqa: S104 (nothing is bound)
+        ("[::]", "192.168.1.5", "http://192.168.1.5:8001"),
+        ("10.0.0.7", "192.168.1.5", "http://10.0.0.7:8001"),
+        ("fd00::7", None, "http://[fd00::7]:8001"),
+        ("localhost", "192.168.1.5", "http://127.0.0.1:8001"),
+    ],
+)
+def test_links_name_an_address_that_phones_reach(tmp_path: Path, bind: str, lan: str | None, address: str) -> None:
+    """What a link, its QR code and a mail begin with when nobody has named the site."""
+    environ = {"GALLERY_BIND": bind, "PORT": "8001"}
+    assert read_environment(environ, tmp_path, lambda: lan).site_url == address
+    named = environ | {"SITE_URL": "http://photos.lan/"}
+    assert read_environment(named, tmp_path, lambda: lan).site_url == "http://photos.lan"
 
 
 @pytest.mark.parametrize("missing", ["GALLERY_BUCKET", "AWS_REGION"])
@@ -177,3 +197,8 @@ def test_processes_that_start_together_agree_on_one_secret(tmp_path: Path, monke
     assert len(found) == 2
     assert found[0] == found[1]
     assert len(found[0]) >= 50
+
+
+@pytest.mark.parametrize(("bind", "host"), [("10.0.0.7", "10.0.0.7"), ("fd00::7", "[fd00::7]")])
+def test_the_address_it_listens_on_is_a_host_of_the_site(bind: str, host: str) -> None:
+    assert host in local_hosts(bind)
