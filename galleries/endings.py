@@ -3,7 +3,8 @@
 A gallery ends when its last live image expires; one that keeps an image for ever has no end. A notice is due from 48
 hours before the end, for galleries that live longer than a day, and only one until the end that it was about is past:
 "told of which end" is claimed in the row by a conditional update before the mail leaves, so that any number of
-processes send one. When the mail could not be handed over, the claim is given back and a later round tries again.
+processes send one. When the mail server is away, the claim is given back and a later round tries again; a mail that
+is refused for good (no such mailbox, an address that is none) is not tried again: the banner remains.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
@@ -42,6 +44,16 @@ SALT = "galleries.ending"
 EXTEND, LET_GO = "extend", "let-go"
 
 MailError = (smtplib.SMTPException, OSError)
+FOR_GOOD = 500  # RFC 5321, 4.2.1: 4yz may be tried again, 5yz never
+
+
+class Sent(Enum):
+    """What became of one notice."""
+
+    YES = "sent"
+    NOBODY = "nobody to send it to, or another process did"
+    REFUSED = "this one was refused"
+    AWAY = "the mail server is away"
 
 
 @dataclass(frozen=True)
@@ -102,10 +114,10 @@ def send_notices(now: datetime, clock: Callable[[], float] = time.monotonic) -> 
         if ending is None:
             continue
         outcome = _send_notice(ending, connection, now)
-        sent += outcome is True
-        if outcome is False:
-            failed += 1
-            break  # the mail server is away: the next round goes on
+        sent += outcome is Sent.YES
+        failed += outcome in {Sent.REFUSED, Sent.AWAY}
+        if outcome is Sent.AWAY:
+            break  # one time-out is enough: the next round goes on
     _close(connection)
     return sent, failed
 
@@ -130,20 +142,38 @@ def _untold(now: datetime) -> Q:
     return Q(noticed_end=None) | Q(noticed_end__lte=now)
 
 
-def _send_notice(ending: Ending, connection: BaseEmailBackend, now: datetime) -> bool | None:
-    """True: sent. False: the mail server did not take it. None: nobody to send it to, or another process did."""
+def _send_notice(ending: Ending, connection: BaseEmailBackend, now: datetime) -> Sent:
     gallery, told_before = ending.gallery, ending.gallery.noticed_end
     mine = Gallery.objects.present().filter(_untold(now), id=gallery.id).update(noticed_end=ending.ends_at)
     address = _address_of(gallery)
     if not mine or not address:
-        return None  # the banner on the gallery's page remains
+        return Sent.NOBODY  # the banner on the gallery's page remains
     try:
+        connection.open()
         _message(ending, address, connection).send()
+    except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError, ValueError) as error:
+        outcome, again = Sent.REFUSED, _refusal(error) < FOR_GOOD
+        _complain(gallery, error)
     except MailError as error:
-        log.error("notice of an ending gallery not sent: %s", type(error).__name__)
+        outcome, again = Sent.AWAY, True
+        _complain(gallery, error)
+    else:
+        return Sent.YES
+    if again:
         Gallery.objects.filter(id=gallery.id, noticed_end=ending.ends_at).update(noticed_end=told_before)
-        return False
-    return True
+    return outcome
+
+
+def _refusal(error: Exception) -> int:
+    """The SMTP code of a refusal; an address that cannot even be written (ValueError) is refused for good."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return max((code for code, _ in error.recipients.values()), default=FOR_GOOD)
+    return int(error.smtp_code) if isinstance(error, smtplib.SMTPResponseException) else FOR_GOOD
+
+
+def _complain(gallery: Gallery, error: Exception) -> None:
+    """Which gallery and what kind of error: its text may hold the address."""
+    log.error("notice of the ending gallery %s not sent: %s", gallery.hex, type(error).__name__)
 
 
 def _address_of(gallery: Gallery) -> str:

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import DatabaseError, close_old_connections
+from django.db import close_old_connections
 from django.utils import timezone
 
 from galleries.endings import send_notices
 from galleries.invalidating import send_invalidations
 from galleries.outbox import drain_outbox
-from galleries.problems import Problem
 from galleries.reconciling import remove_stale_uploads
-from galleries.storage import StorageError
 from galleries.sweeping import make_plan, run_sweep
 from galleries.throttling import drop_stale
 from gallery_site.accounts.deletion import drop_empty_accounts
@@ -77,25 +76,29 @@ def _run() -> None:
     wait, rounds = FIRST_AFTER, 0
     while not _stop.wait(wait):
         wait = SWEEP_EVERY
-        try:
-            tick()
-            if rounds % NOTICE_EVERY == 0:
-                send_notices(timezone.now())
-            if rounds % TIDY_EVERY == 0:
-                tidy()
-            rounds += 1
-        except (DatabaseError, StorageError, Problem, OSError):
-            log.exception("sweep failed; the next run goes on")
-        finally:
-            close_old_connections()
+        beat(rounds)
+        rounds += 1
+
+
+def beat(rounds: int) -> None:
+    """What is due in this round, each thing for itself: none of them may end the thread, or keep the others waiting."""
+    _attempt("sweep", tick)
+    if rounds % NOTICE_EVERY == 0:
+        _attempt("notices", lambda: send_notices(timezone.now()))
+    if rounds % TIDY_EVERY == 0:
+        _attempt("tidying", tidy)
+
+
+def _attempt(name: str, act: Callable[[], object]) -> None:
+    try:
+        act()
+    except Exception:  # a thread that has died expires nothing any more, and nobody would see it
+        log.exception("%s failed; the next round goes on", name)
+    finally:
+        close_old_connections()
 
 
 def _run_drain() -> None:
     """Apart from the sweep, which may be at it for minutes."""
     while not _stop.wait(DRAIN_EVERY):
-        try:
-            drain_outbox(timezone.now())
-        except (DatabaseError, OSError):
-            log.exception("the outbox could not be read; the next round goes on")
-        finally:
-            close_old_connections()
+        _attempt("the outbox", lambda: drain_outbox(timezone.now()))

@@ -6,6 +6,7 @@ import re
 import smtplib
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 import time_machine
@@ -21,6 +22,7 @@ from pytest_django import Settings
 from galleries.endings import find_ending, send_notices
 from galleries.galleries import create_gallery
 from galleries.models import Gallery, Image, Link
+from gallery_site import timers
 from gallery_site.accounts.models import User
 from tests.core.world import together
 from tests.links.conftest import MakeLink
@@ -44,6 +46,22 @@ class DeadServer(BaseEmailBackend):
 class RefusingServer(BaseEmailBackend):
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         raise smtplib.SMTPServerDisconnected("bye")
+
+
+class PickyServer(BaseEmailBackend):
+    """Takes everything but what goes to the first owner, which it refuses with ``code`` (0: the address is none)."""
+
+    code = 550
+    took: ClassVar[list[str]] = []
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        for message in email_messages:
+            if message.to == ["alice@example.org"]:
+                if not PickyServer.code:
+                    raise ValueError("Invalid address")
+                raise smtplib.SMTPRecipientsRefused({message.to[0]: (PickyServer.code, b"no")})
+            PickyServer.took += message.to
+        return len(email_messages)
 
 
 @pytest.fixture
@@ -124,6 +142,36 @@ def test_mail_that_cannot_be_sent_is_sent_later(image: Image, backend: type, set
     settings.EMAIL_BACKEND = working
     assert send_notices(near) == (4, 0)
     assert len(mail.outbox) == 4
+
+
+@pytest.mark.parametrize(("code", "tried_again"), [(550, False), (0, False), (450, True)])
+def test_one_refused_mail_does_not_stop_the_round(
+    code: int, tried_again: bool, image: Image, bob: User, settings: Settings
+) -> None:
+    """What is refused for good is not tried in each later round; nobody else waits for it."""
+    store_image(create_gallery(bob, title="Of Bob", retention="7d", now=timezone.now()))
+    near = end_of(image) - timedelta(hours=47)
+    settings.EMAIL_BACKEND = f"{__name__}.PickyServer"
+    PickyServer.code, PickyServer.took = code, []
+    assert send_notices(near) == (1, 1)
+    assert PickyServer.took == ["bob@example.org"]
+    assert send_notices(near + timedelta(minutes=15)) == (0, int(tried_again))
+
+
+def test_no_error_ends_the_timer(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A round whose sweep fails in a way that nobody thought of still sends notices and tidies, and says so."""
+    done: list[str] = []
+
+    def fail() -> None:
+        raise ValueError("nobody thought of this")
+
+    monkeypatch.setattr(timers, "tick", fail)
+    monkeypatch.setattr(timers, "send_notices", lambda now: done.append("notices"))
+    monkeypatch.setattr(timers, "tidy", lambda: done.append("tidy"))
+    monkeypatch.setattr(timers, "close_old_connections", lambda: None)  # the test's own must survive
+    timers.beat(0)
+    assert done == ["notices", "tidy"]
+    assert "sweep failed" in caplog.text
 
 
 def test_a_round_has_its_time(image: Image, alice: User) -> None:

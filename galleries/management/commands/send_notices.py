@@ -17,4 +17,4 @@ class Command(BaseCommand):
         sent, failed = send_notices(timezone.now())
         self.stdout.write(f"{sent} notices sent.")
         if failed:
-            raise CommandError("The mail server does not take our mail; the next run goes on.", returncode=1)
+            raise CommandError(f"{failed} could not be sent: the log says why.", returncode=1)
