@@ -14,7 +14,7 @@ import smtplib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from allauth.account.models import EmailAddress
@@ -27,10 +27,10 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from galleries.access import live_images
-from galleries.expiry import set_expiry_of_many
+from galleries.expiry import set_expiry
 from galleries.models import Gallery, Image, ImageQuerySet, Link, Retention
 from galleries.models.image import UNHIDDEN, unexpired
-from galleries.outcomes import Outcome
+from galleries.outcomes import PATIENCE, Outcome, each_alone
 from galleries.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ SHORT_LIFE = timedelta(days=1)  # a gallery of a day or less needs no notice
 EXTENSION = timedelta(days=7)
 BUDGET = 20.0  # seconds of one round; EMAIL_TIMEOUT bounds the one mail that is being sent
 BATCH = 200
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SALT = "galleries.ending"
 EXTEND, LET_GO = "extend", "let-go"
 
@@ -84,12 +85,16 @@ def find_ending(gallery: Gallery, now: datetime) -> Ending | None:
     end = gallery.ends_at
     if end is None or end > now + NOTICE or gallery.live_count == 0 or not _lives_long(gallery, end):
         return None
+    return _describe(gallery, end, gallery.live_count, gallery.live_bytes)
+
+
+def _describe(gallery: Gallery, end: datetime, count: int, size: int) -> Ending:
     used = Link.objects.filter(gallery=gallery).aggregate(n=Count("id"), opens=Sum("opens"), downloads=Sum("downloads"))
     return Ending(
         gallery=gallery,
         ends_at=end,
-        count=gallery.live_count,
-        bytes=gallery.live_bytes,
+        count=count,
+        bytes=size,
         opens=used["opens"] or 0,
         downloads=used["downloads"] or 0,
         links=used["n"],
@@ -219,14 +224,19 @@ class Answer:
 
 def signed_address(ending: Ending, act: str) -> str:
     """The address of a page that asks once more: opening it changes nothing (mail scanners open every link)."""
-    value = {"g": ending.gallery.hex, "e": int(ending.ends_at.timestamp()), "a": act}
-    return settings.SITE_URL + reverse("galleries:ending", args=[signing.dumps(value, salt=SALT, compress=False)])
+    return settings.SITE_URL + signed_path(ending, act)
+
+
+def signed_path(ending: Ending, act: str) -> str:
+    value = {"g": ending.gallery.hex, "e": (ending.ends_at - EPOCH) // timedelta(microseconds=1), "a": act}
+    return reverse("galleries:ending", args=[signing.dumps(value, salt=SALT, compress=False)])
 
 
 def read_answer(signed: str, now: datetime) -> Answer:
     """
     Raises:
-        Problem: not_found when nobody signed this, or the gallery is gone; conflict when its end is another one by now.
+        Problem: not_found when nobody signed this, or the gallery is gone; conflict when there is nothing left to
+            decide.
     """
     try:
         value = signing.loads(signed, salt=SALT)
@@ -235,10 +245,18 @@ def read_answer(signed: str, now: datetime) -> Answer:
     gallery = Gallery.objects.present().measured(now).select_related("owner").filter(id=value["g"]).first()
     if gallery is None:
         raise Problem("not_found")
-    ending = find_ending(gallery, now)
-    if ending is None or int(ending.ends_at.timestamp()) != value["e"]:
+    end = EPOCH + timedelta(microseconds=value["e"])
+    ending = find_left(gallery, end, now) if value["a"] == EXTEND else find_ending(gallery, now)
+    if ending is None or ending.ends_at != end:
         raise Problem("conflict", detail="This has been decided already, or the gallery has ended.")
     return Answer(ending, value["a"])
+
+
+def find_left(gallery: Gallery, end: datetime, now: datetime) -> Ending | None:
+    """What of ``gallery`` still goes by ``end``, of which a notice told; None: nothing does. Whatever was kept longer
+    or added since has another end, so the answer counts until the last one is decided."""
+    left = live_images(gallery, now).filter(expires_at__lte=end).aggregate(count=Count("id"), bytes=Sum("bytes"))
+    return _describe(gallery, end, left["count"], left["bytes"]) if left["count"] else None
 
 
 def carry_out(ending: Ending, act: str, now: datetime) -> Outcome:
@@ -250,9 +268,18 @@ def carry_out(ending: Ending, act: str, now: datetime) -> Outcome:
     return Outcome()
 
 
-def extend_gallery(ending: Ending, now: datetime) -> Outcome:
-    """Each live image that would go before, kept until 7 days after the end, or as long as this site keeps anything."""
-    limit = Retention(settings.GALLERY_MAX_RETENTION).expires_at(now)
-    until = ending.longer_until if limit is None else min(ending.longer_until, limit)
+def extend_gallery(
+    ending: Ending, now: datetime, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic
+) -> Outcome:
+    """Each live image that would go before, kept until 7 days after the end, or as long as this site keeps anything.
+    What is not reached in ``patience`` seconds is left as it is; the same answer goes on with it."""
+    until = longest_until(ending, now)
     sooner = live_images(ending.gallery, now).filter(unexpired(now), expires_at__lt=until)
-    return set_expiry_of_many(sooner.select_related("gallery").order_by("id").iterator(chunk_size=500), until, now)
+    images = sooner.select_related("gallery").order_by("expires_at", "id").iterator(chunk_size=500)
+    return each_alone(images, lambda image: set_expiry(image, until, now), patience, clock)
+
+
+def longest_until(ending: Ending, now: datetime) -> datetime:
+    """What extending reaches: 7 days after the end, or less where the site keeps nothing for so long."""
+    limit = Retention(settings.GALLERY_MAX_RETENTION).expires_at(now)
+    return ending.longer_until if limit is None else min(ending.longer_until, limit)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from galleries.problems import Problem
+
+# What is confirmed one by one may wait for a record store that is away, or be many thousands: a request stops after so
+# many seconds (SAFETY 5.7), and what is left can be asked for again.
+PATIENCE = 20.0
 
 
 class _Named(Protocol):
@@ -29,11 +34,20 @@ class Outcome:
         return len(self.done) + len(self.problems)
 
 
-def each_alone(things: Iterable[Thing], change: Callable[[Thing], object]) -> Outcome:
-    """Carry out ``change`` on each of ``things``; a Problem is that one's alone."""
+def each_alone(
+    things: Iterable[Thing],
+    change: Callable[[Thing], object],
+    patience: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Carry out ``change`` on each of ``things``; a Problem is that one's alone. What is not reached after ``patience``
+    seconds (None: there is no hurry) is unavailable."""
     outcome = Outcome()
+    deadline = None if patience is None else clock() + patience
     for thing in things:
         try:
+            if deadline is not None and clock() > deadline:
+                raise Problem("unavailable", detail="There was no time left for this one. Send it again.")
             change(thing)
         except Problem as problem:
             outcome.problems[thing.hex] = problem

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
@@ -18,15 +17,12 @@ from galleries.api.schemas import BulkAction, BulkChange, BulkOut, CheckOut, Has
 from galleries.api.tokens import Bearer, TokenRequest, open_gallery, require_scope
 from galleries.expiry import check_expiry, is_later, set_expiry
 from galleries.models import Image, ImageQuerySet
-from galleries.outcomes import each_alone
+from galleries.outcomes import PATIENCE, each_alone
 from galleries.problems import Problem
 from galleries.recognising import find_held
 from galleries.removal import remove_images, restore_image
 
 router = Router(tags=["images"])
-# Restoring and extending confirm each image with the record store; when that is away, each waits for its time-out. What
-# is left after this many seconds (SAFETY 5.7: a request's budget) is answered "unavailable" and can be sent again.
-PATIENCE = 20.0
 SCOPES = {BulkAction.DELETE: "delete", BulkAction.RESTORE: "write", BulkAction.EXTEND: "write"}
 
 
@@ -105,14 +101,7 @@ def _extend(request: TokenRequest, ids: list[UUID], payload: BulkChange, now: da
 
 def _each(images: Iterable[Image], change: Callable[[Image], object]) -> Results:
     """``change`` for each alone, until the patience is over."""
-    deadline = time.monotonic() + PATIENCE
-
-    def in_time(image: Image) -> None:
-        if time.monotonic() > deadline:
-            raise Problem("unavailable", detail="There was no time left for this one. Send it again.")
-        change(image)
-
-    outcome = each_alone(images, in_time)
+    outcome = each_alone(images, change, PATIENCE)
     return dict.fromkeys(outcome.done) | outcome.problems
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,20 +13,33 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from galleries.access import own_gallery
-from galleries.endings import EXTEND, LET_GO, Ending, carry_out, find_ending, read_answer
+from galleries.endings import (
+    EXTEND,
+    LET_GO,
+    Answer,
+    carry_out,
+    find_ending,
+    find_left,
+    longest_until,
+    read_answer,
+    signed_path,
+)
 from galleries.outcomes import Outcome
 from galleries.views.requests import PersonRequest
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def ending(request: HttpRequest, signed: str) -> HttpResponse:
-    """Ask once more; only the button decides."""
+    """Ask once more; only the button decides. What could not be kept longer this time is asked about again."""
     now = timezone.now()
     answer = read_answer(signed, now)
     if request.method != "POST":
         return render(request, "links/ending.html", {"ending": answer.ending, "act": answer.act})
     outcome = carry_out(answer.ending, answer.act, now)
-    context = {"ending": answer.ending, "act": answer.act, "sentence": sentence(answer.ending, answer.act, outcome)}
+    context = {"ending": answer.ending, "act": answer.act, "sentence": sentence(answer, outcome, now)}
+    if outcome.problems:
+        context["ending"] = find_left(answer.ending.gallery, answer.ending.ends_at, now) or answer.ending
+        return render(request, "links/ending.html", context)
     return render(request, "links/ending_done.html", context)
 
 
@@ -41,14 +55,20 @@ def decide(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
     elif near is None:
         messages.warning(request, "This gallery does not end soon any more.")
     else:
-        messages.success(request, sentence(near, act, carry_out(near, act, now)))
+        outcome = carry_out(near, act, now)
+        if outcome.problems:  # with some of them kept, the gallery has another end and no banner
+            messages.warning(request, sentence(Answer(near, act), outcome, now))
+            return redirect(signed_path(near, act))
+        messages.success(request, sentence(Answer(near, act), outcome, now))
     return redirect(gallery)
 
 
-def sentence(ending: Ending, act: str, outcome: Outcome) -> str:
+def sentence(answer: Answer, outcome: Outcome, now: datetime) -> str:
     """What was done."""
-    if act == LET_GO:
+    if answer.act == LET_GO:
         return "All right. The photos go when their time is up."
     if outcome.problems:
-        return f"{len(outcome.done)} of {outcome.asked} photos are kept longer. Try again for the others."
+        return f"{len(outcome.done):,} of {outcome.asked:,} photos are kept longer. Try again for the others."
+    if longest_until(answer.ending, now) < answer.ending.longer_until:
+        return "Kept for as long as this site keeps photos."
     return "Kept for 7 days more."

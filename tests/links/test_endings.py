@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import smtplib
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 import pytest
@@ -19,9 +19,12 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from galleries.endings import find_ending, send_notices
+from galleries import endings
+from galleries.endings import extend_gallery, find_ending, send_notices
+from galleries.expiry import set_expiry
 from galleries.galleries import create_gallery
 from galleries.models import Gallery, Image, Link
+from galleries.problems import Problem
 from gallery_site import timers
 from gallery_site.accounts.models import User
 from tests.core.world import together
@@ -70,7 +73,7 @@ def image(gallery: Gallery) -> Image:
     return store_image(gallery)
 
 
-def end_of(image: Image) -> timezone.datetime:  # type: ignore[name-defined]
+def end_of(image: Image) -> datetime:
     assert image.expires_at is not None
     return image.expires_at
 
@@ -206,12 +209,78 @@ def test_extending_by_mail_adds_seven_days_once(image: Image, client: Client, ga
     assert send_notices(end + WEEK - TWO_DAYS) == (1, 0)  # of the new end
 
 
+def refuse_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record store goes away after the first image."""
+    calls = iter(range(100))
+
+    def changed(image: Image, until: datetime, now: datetime) -> Image:
+        if next(calls):
+            raise Problem("unavailable")
+        return set_expiry(image, until, now)
+
+    monkeypatch.setattr(endings, "set_expiry", changed)
+
+
+def test_what_was_not_kept_the_first_time_is_kept_the_second(
+    image: Image, client: Client, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The link of the mail counts until nothing is left that goes by the end it told of."""
+    end = end_of(image)
+    for seed in (2, 3):
+        store_image(gallery, seed)
+    Image.objects.update(expires_at=end)
+    send_notices(end - TWO_DAYS)
+    extend, let_go = links_of(mail.outbox[0])
+    with time_machine.travel(end - TWO_DAYS, tick=False):
+        with monkeypatch.context() as faulty:
+            refuse_second(faulty)
+            page = client.post(extend).content.decode()
+        assert "1 of 3 photos are kept longer. Try again for the others." in page
+        assert "2 photos" in page
+        assert client.post(let_go).status_code == 409  # some are kept: this is no longer the gallery's end
+        assert "2 photos" in client.get(extend).content.decode()
+        assert "Kept for 7 days more" in client.post(extend).content.decode()
+        assert set(Image.objects.values_list("expires_at", flat=True)) == {end + WEEK}
+        assert client.post(extend).status_code == 409
+
+
+def test_banner_leads_on_to_what_was_not_kept(
+    image: Image, alice_client: Client, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = end_of(image)
+    store_image(gallery, 2)
+    Image.objects.update(expires_at=end)
+    with time_machine.travel(end - TWO_DAYS, tick=False):
+        with monkeypatch.context() as faulty:
+            refuse_second(faulty)
+            answer = alice_client.post(f"/g/{gallery.hex}/ending/", {"act": "extend"})
+        assert answer["Location"].startswith("/ending/")
+        assert "1 of 2 photos are kept longer" in alice_client.get(answer["Location"]).content.decode()
+        alice_client.post(answer["Location"])
+    assert set(Image.objects.values_list("expires_at", flat=True)) == {end + WEEK}
+
+
+def test_extending_a_large_gallery_stops_in_time(image: Image, gallery: Gallery) -> None:
+    end = end_of(image)
+    for seed in (2, 3):
+        store_image(gallery, seed)
+    Image.objects.update(expires_at=end)
+    ending = find_ending(Gallery.objects.measured(end - TWO_DAYS).get(), end - TWO_DAYS)
+    assert ending is not None
+    ticks = iter([0.0, 5.0, 25.0, 26.0])
+    with time_machine.travel(end - TWO_DAYS, tick=False):
+        outcome = extend_gallery(ending, end - TWO_DAYS, patience=20.0, clock=lambda: next(ticks))
+    assert (len(outcome.done), len(outcome.problems)) == (1, 2)
+    assert Image.objects.filter(expires_at=end + WEEK).count() == 1
+
+
 def test_extending_stays_within_what_the_site_keeps(image: Image, client: Client, settings: Settings) -> None:
     settings.GALLERY_MAX_RETENTION = "7d"
     near = end_of(image) - TWO_DAYS
     send_notices(near)
     with time_machine.travel(near, tick=False):
-        client.post(links_of(mail.outbox[0])[0])
+        page = client.post(links_of(mail.outbox[0])[0]).content.decode()
+    assert "Kept for as long as this site keeps photos." in page
     image.refresh_from_db()
     assert image.expires_at == near + WEEK
 
