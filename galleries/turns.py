@@ -1,7 +1,7 @@
-"""How many uploads of one person are worked on at once (SAFETY 5.3), in each process: its threads are what they take.
+"""How many things of one kind are worked on at once for somebody, in each process: its threads are what they take.
 
-One more waits for its turn, so that a program that sends a hundred at once simply gets them all stored. It is refused
-when none of the others ends: then somebody holds them open.
+One more waits for its turn, so that a program that sends a hundred photos at once simply gets them all stored
+(SAFETY 5.3: 16 uploads of a person). It is refused when none of the others ends: then somebody holds them open.
 """
 
 from __future__ import annotations
@@ -20,17 +20,20 @@ PATIENCE = 30.0  # seconds in all; clients wait a minute for an answer
 
 
 class Turns:
-    """At most ``at_once`` for each person."""
+    """At most ``at_once`` for each person, or for whatever is named; ``busy`` is what one more is told."""
 
-    def __init__(self, at_once: int = AT_ONCE, standstill: float = STANDSTILL, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, at_once: int = AT_ONCE, standstill: float = STANDSTILL, patience: float = PATIENCE, busy: str = ""
+    ) -> None:
         self.at_once, self.standstill, self.patience = at_once, standstill, patience
+        self.busy = busy or f"{at_once} of your uploads are still running. Try again when one has finished."
         self.changed = threading.Condition()
         self.running: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()  # of those who run or wait, so that it stays small
 
     @contextmanager
     def turn(self, person: object) -> Iterator[None]:
-        """Work on one of ``person``'s uploads inside this block.
+        """Work on one thing of ``person`` inside this block.
 
         Raises:
             Problem: rate_limited when it does not get its turn.
@@ -59,8 +62,7 @@ class Turns:
 
             left = min(self.standstill, deadline - time.monotonic())
             if left <= 0 or not self.changed.wait_for(goes_on, left):
-                detail = f"{self.at_once} of your uploads are still running. Try again when one has finished."
-                raise Problem("rate_limited", detail=detail, retry_after=5)
+                raise Problem("rate_limited", detail=self.busy, retry_after=5)
 
 
 uploads = Turns()

@@ -21,7 +21,7 @@ from django.views.decorators.vary import vary_on_headers
 from galleries.access import enter_link, knock, live_images, may, parse_ids, seen_image
 from galleries.forms import ReportForm, clean_passcode
 from galleries.handing_out import Original, zip_for_guest
-from galleries.links import count_open, is_passcode, take_download
+from galleries.links import count_open, take_download
 from galleries.media import HEADERS
 from galleries.models import Gallery, Guest, Image, Link, Report, Right
 from galleries.numbers import Numbering
@@ -29,17 +29,14 @@ from galleries.passes import Addresses
 from galleries.problems import Problem
 from galleries.throttling import Limit, client_network, per_day, per_hour, per_minute, take
 from galleries.tiles import Tile, make_tiles, read_page
-from galleries.unlocking import remember_unlocked, unlocked_in
+from galleries.unlocking import remember_unlocked, try_passcode, trying, unlocked_in
 from galleries.views.gallery import fresh_passes
 from galleries.views.images import neighbours
 from galleries.views.media import SlicedResponse
 from galleries.views.requests import is_fragment
 from gallery_site.errors import problem_json, wants_json
 
-# SAFETY 5.3. Only wrong passcodes count, so a party behind one address all gets in; an address is held first, then the
-# link against many addresses.
-WRONG_PASSCODES = Limit("passcode", (per_minute(10),))
-WRONG_PASSCODES_OF_LINK = Limit("passcode-link", (per_hour(30), per_day(100)))
+# SAFETY 5.3
 UNKNOWN_TOKENS = Limit("link-token", (per_minute(60),))
 REPORTS = Limit("report", (per_hour(5), per_day(20)))
 REPORTS_OF_LINK = Limit("report-link", (per_hour(30), per_day(100)))
@@ -103,15 +100,14 @@ def unlock(request: HttpRequest, token: str) -> HttpResponseBase:
     except Problem as problem:
         return _hide(_refuse(request, token, problem))
     if link.passcode:
-        tried = take(
-            WRONG_PASSCODES.of(link.hex, client_network(request)), WRONG_PASSCODES_OF_LINK.of(link.hex), now=now
-        )
-        if not is_passcode(link, clean_passcode(request.POST.get("passcode", ""))):
+        with trying.turn(link.hex):
+            now = timezone.now()  # it may have been a while
+            right = try_passcode(link, clean_passcode(request.POST.get("passcode", "")), client_network(request), now)
+        if not right:
             wrong = Problem("wrong_passcode")
             if wants_json(request):
                 return _hide(problem_json(wrong))
             return _hide(_door(request, token, status=wrong.status, wrong=wrong.sentence))
-        tried.give_back()
         remember_unlocked(request.session, link, now, is_signed_in=request.user.is_authenticated)
     return redirect("galleries:visit", token)
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import io
 import re
+import time
 import zipfile
 from datetime import timedelta
 from typing import Any
 
+import pytest
 import time_machine
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.test import Client
 from django.utils import timezone
 from PIL import Image as Pillow
+from pytest_django import Settings
 
-from galleries.links import switch_link
+from galleries.links import change_link, switch_link
 from galleries.models import Gallery, Image, Link
 from galleries.uploads import UploadOptions
 from gallery_site.accounts.models import User
+from tests.core.world import together
 from tests.links.conftest import MakeLink
 from tests.pictures import jpeg, store, store_image
 
@@ -285,6 +290,37 @@ def test_party_behind_one_address_is_not_locked_out(make_link: MakeLink) -> None
     link = make_link(passcode=PASSCODE)
     with time_machine.travel(timezone.now(), tick=False):
         assert [unlock(Client(), link, REMOTE_ADDR="203.0.113.7") for _ in range(40)] == [302] * 40
+
+
+class SlowHasher(MD5PasswordHasher):
+    """Takes its time, as hashes do."""
+
+    verified = 0
+
+    def verify(self, password: str, encoded: str) -> bool:
+        SlowHasher.verified += 1
+        time.sleep(0.05)
+        return super().verify(password, encoded)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("shared", [True, False], ids=["one address", "forty addresses"])
+def test_forty_guests_in_the_same_second_all_get_in(make_link: MakeLink, settings: Settings, shared: bool) -> None:
+    """A try counts until it has turned out right: without turns the eleventh of them met the limit."""
+    settings.PASSWORD_HASHERS = [f"{__name__}.SlowHasher"]
+    link = make_link(passcode=PASSCODE)
+    SlowHasher.verified = 0
+    addresses = ["203.0.113.7" if shared else f"203.0.113.{n}" for n in range(40)]
+    assert together(lambda address: unlock(Client(), link, REMOTE_ADDR=address), addresses) == [302] * 40
+    assert SlowHasher.verified == 1  # the others are known to be right
+
+
+def test_a_passcode_that_was_right_once_is_not_right_for_ever(make_link: MakeLink) -> None:
+    """What a process remembers is bound to the stored hash, and a wrong one is never taken for it."""
+    link = make_link(passcode=PASSCODE)
+    assert [unlock(Client(), link), unlock(Client(), link, "another one")] == [302, 422]
+    change_link(link, kind="look", name="", max_downloads=None, passcode="mountain 33")
+    assert [unlock(Client(), link), unlock(Client(), link, "mountain 33")] == [422, 302]
 
 
 def test_revoked_link_gives_no_new_pass_and_old_ones_end(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
