@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, BinaryIO
 from uuid import UUID
@@ -23,7 +24,29 @@ FIELDS = (
     "gallery__owner_id",
 )  # fmt: skip
 AT_ONCE = 1  # zips of one visitor (SAFETY 5.3)
-AT_ONCE_PER_LINK = 8  # of everybody with the link: a quarter of what a process has room for
+AT_ONCE_PER_LINK = 16  # of everybody with the link: half of what a process has room for
+AT_ONCE_PER_ADDRESS = 12  # of all visitors behind one address: a party has one, and leaves some to those elsewhere
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who takes something along, for as long as it takes and in memory only: what tells them from others, and the
+    address that they may share with a whole party."""
+
+    name: str
+    network: str
+
+
+def require_download(guest: Guest) -> None:
+    """Refuse what this link does not give, or gives no more, before any work is done for it; also where only the
+    headers are asked for.
+
+    Raises:
+        Problem: forbidden, downloads_used_up.
+    """
+    require(guest, Right.DOWNLOAD)
+    if guest.link.downloads_left == 0:
+        raise Problem("downloads_used_up")
 
 
 class Original:
@@ -34,7 +57,7 @@ class Original:
         Raises:
             Http404, Problem: the guest may not have it, or it cannot be had now. Nothing is counted then.
         """
-        require(guest, Right.DOWNLOAD)
+        require_download(guest)
         gallery = guest.link.gallery
         image = seen_image(guest, image_id, now)
         numbering = Numbering(gallery, live_images(gallery, now))
@@ -45,20 +68,21 @@ class Original:
 
 
 def zip_for_guest(
-    guest: Guest, ids: Collection[UUID] | None, visitor: str, now: datetime, *, head: bool = False
+    guest: Guest, ids: Collection[UUID] | None, visitor: Visitor, now: datetime, *, head: bool = False
 ) -> StreamingHttpResponse:
-    """A zip of these pictures (None: of all), counted as one download when it begins; ``visitor`` tells one from
-    another for the limit of zips at once.
+    """A zip of these pictures (None: of all), counted as one download when it begins.
 
     Raises:
         Problem: forbidden, not_found (nothing to pack), rate_limited, downloads_used_up, link_ended, unavailable.
     """
-    require(guest, Right.DOWNLOAD)
+    require_download(guest)
     link = guest.link
     live = live_images(link.gallery, now)
     numbering = Numbering(link.gallery, live)
     entries = freeze_clean(numbering, None if ids is None else frozenset(ids))
-    places = Places(f"link {link.hex} {visitor}", AT_ONCE, {f"link {link.hex}": AT_ONCE_PER_LINK})
+    everybody = f"link {link.hex}"
+    shared = {everybody: AT_ONCE_PER_LINK, f"{everybody} at {visitor.network}": AT_ONCE_PER_ADDRESS}
+    places = Places(f"{everybody} {visitor.name}", AT_ONCE, shared)
     return stream_zip(entries, f"{numbering.stem}.zip", places, head=head, begin=lambda: take_download(link, now))
 
 

@@ -20,7 +20,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from galleries.access import enter_link, knock, live_images, may, parse_ids, seen_image
 from galleries.forms import ReportForm, clean_passcode
-from galleries.handing_out import Original, zip_for_guest
+from galleries.handing_out import Original, Visitor, zip_for_guest
 from galleries.links import count_open, take_download
 from galleries.media import HEADERS
 from galleries.models import Gallery, Guest, Image, Link, Report, Right
@@ -242,9 +242,13 @@ def download_zip(request: HttpRequest, guest: Guest) -> HttpResponseBase:
     return zip_for_guest(guest, ids, _visitor(request), now, head=request.method == "HEAD")
 
 
-def _visitor(request: HttpRequest) -> str:
-    """Tells visitors apart while their zips run, in memory only: at a party many share one address."""
-    return f"{client_network(request)} {request.headers.get('User-Agent', '')[:300]}"
+def _visitor(request: HttpRequest) -> Visitor:
+    """At a party many share one address, and many have the same phone. The cookie that protects our forms is random and
+    each browser has its own; whoever sends none is known by address and program."""
+    network = client_network(request)
+    cookie = request.META.get("CSRF_COOKIE")
+    agent = request.headers.get("User-Agent", "")[:300]
+    return Visitor(f"with {cookie}" if cookie else f"at {network} {agent}", network)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
