@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
 
 M = TypeVar("M", bound=Model)
-Given = UUID | datetime
+Given = UUID | datetime | str
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class _Statement:
 class Prepared(Generic[M]):
     """``build(**arguments)``, compiled with ``stand_ins`` in the place of its arguments.
 
-    Arguments are ids and times that reach the SQL as parameters; the stand-ins are unlike each other and unlike
+    Arguments are ids, times and texts that reach the SQL as parameters; the stand-ins are unlike each other and unlike
     anything else in the query. No joined models (``select_related``).
     """
 
@@ -93,4 +93,6 @@ def _adapt(value: Given, connection: BaseDatabaseWrapper) -> Any:
     """As a field's ``get_db_prep_value`` gives it to the database."""
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, str):
+        return value
     return value if connection.features.has_native_uuid_field else value.hex

@@ -12,24 +12,26 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from galleries import crash
-from galleries.counting import bump, lock_galleries
+from galleries.counting import bump
 from galleries.decoding import DecodedImage, Decoder, DecoderUnavailable, ImageRejected, Limits
 from galleries.expiry import check_expiry
 from galleries.filenames import clean_filename
 from galleries.metadata import records
 from galleries.models import Gallery, Image, State, Usage
 from galleries.models.image import RenditionSize, write_renditions
+from galleries.prepared import Prepared
 from galleries.problems import Problem
 from galleries.receiving import ReceivedFile, Workspace
 from galleries.storage import FULL, StorageError, StorageFull, media_storage
@@ -200,17 +202,18 @@ def _put_objects(image: Image, decoded: DecodedImage) -> None:
 def _make_ready(gallery: Gallery, image: Image) -> StoredUpload:
     """Transaction 2: the row becomes visible, unless the gallery went, the row was retired, or a twin was faster."""
     with transaction.atomic():
-        lock_galleries([gallery.id])
-        outcome = _publish_row(gallery, image, timezone.now())  # the clock after the wait: a twin may expire meanwhile
+        outcome = _publish_row(gallery, image)
     if isinstance(outcome, Problem):
         raise outcome
     return StoredUpload(outcome, duplicate=outcome is not image)
 
 
-def _publish_row(gallery: Gallery, image: Image, now: datetime) -> Image | Problem:
+def _publish_row(gallery: Gallery, image: Image) -> Image | Problem:
     """Inside transaction 2: the image made visible, the twin that was faster, or why neither (the row is retired
     then)."""
-    if not Gallery.objects.present().filter(id=gallery.id).exists():
+    present = _lock_present(gallery)
+    now = timezone.now()  # after the wait: a twin may have expired meanwhile
+    if present is None:
         _retire(image, now)
         return Problem("not_found")
     Image.objects.free_keys(image, now)
@@ -252,15 +255,35 @@ def _retire(image: Image, now: datetime) -> None:
 
 def _require_gallery(gallery: Gallery) -> Gallery:
     """The gallery as it is now; it stays so until this transaction ends."""
-    lock_galleries([gallery.id])
-    present = Gallery.objects.present().filter(id=gallery.id).first()
+    present = _lock_present(gallery)
     if present is None:
         raise Problem("not_found")
     return present
 
 
+def _lock_present(gallery: Gallery) -> Gallery | None:
+    """The gallery, serialised with everything else that changes what it holds; None when it went."""
+    return Gallery.objects.present().select_for_update().filter(id=gallery.id).first()
+
+
 def _visible_twin(gallery: Gallery, sha256: str, now: datetime) -> Image | None:
-    return Image.objects.live(now).filter(gallery=gallery, dedup_key=sha256).select_related("gallery").first()
+    found = _VISIBLE.fetch(gallery=gallery.id, sha256=sha256, now=now)
+    for twin in found:
+        twin.gallery = gallery
+    return found[0] if found else None
+
+
+def _visible(gallery: UUID, sha256: str, now: datetime) -> QuerySet[Image]:
+    return Image.objects.live(now).filter(gallery_id=gallery, dedup_key=sha256)
+
+
+def _coming(gallery: UUID, sha256: str) -> QuerySet[Image]:
+    """The same bytes on their way into the same gallery."""
+    return Image.objects.unfinished().filter(gallery_id=gallery, sha256=sha256, state=State.PENDING)
+
+
+_VISIBLE = Prepared(_visible, gallery=UUID(int=1), sha256="its sha256", now=datetime(2000, 1, 1, tzinfo=UTC))
+_COMING = Prepared(_coming, gallery=UUID(int=1), sha256="its sha256")
 
 
 def _answer_with_twin(gallery: Gallery, received: ReceivedFile, options: UploadOptions) -> StoredUpload | None:
@@ -275,8 +298,8 @@ def _answer_with_twin(gallery: Gallery, received: ReceivedFile, options: UploadO
         twin = _visible_twin(gallery, received.sha256, timezone.now())
         if twin is not None:
             return StoredUpload(twin, duplicate=True)
-        pending = Image.objects.unfinished().filter(gallery=gallery, sha256=received.sha256, state=State.PENDING)
-        if not pending.exists():
+        pending = _COMING.fetch(gallery=gallery.id, sha256=received.sha256)
+        if not pending:
             return None
         if time.monotonic() > deadline:
             for dead in pending:

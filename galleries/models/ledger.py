@@ -45,13 +45,16 @@ class Usage(models.Model):
     def charge(cls, owner_id: object, size: int) -> bool:
         """Take ``size`` bytes and one image from the owner's quota; False when there is no room. Call in a
         transaction."""
-        cls.objects.get_or_create(owner_id=owner_id)
         room = cls.objects.filter(owner_id=owner_id).annotate(
             room_bytes=Coalesce("max_bytes", Value(settings.GALLERY_QUOTA_BYTES)) - F("bytes"),
             room_images=Coalesce("max_images", Value(settings.GALLERY_QUOTA_IMAGES)) - F("images"),
         )
         taken = room.filter(room_bytes__gte=size, room_images__gte=1)
-        return taken.update(bytes=F("bytes") + size, images=F("images") + 1) == 1
+        more = {"bytes": F("bytes") + size, "images": F("images") + 1}
+        if taken.update(**more):
+            return True
+        _, is_first = cls.objects.get_or_create(owner_id=owner_id)
+        return is_first and taken.update(**more) == 1
 
     @classmethod
     def release(cls, owner_id: object, size: int, images: int) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import settings as site
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -50,6 +51,34 @@ def send_raw(program: Program, gallery: Gallery, body: Any = b"-", **extra: Any)
     """``body`` as it is, unless CONTENT_LENGTH and wsgi.input are given."""
     content_type = f"multipart/form-data; boundary={BOUNDARY}"
     return program.send("POST", f"/galleries/{gallery.hex}/images", body, content_type=content_type, **extra)
+
+
+def test_upload_costs_fourteen_statements(program: Program, gallery: Gallery) -> None:
+    """Two for who asks for what, one when the body is there, two for twins, then the two transactions."""
+    program.upload(gallery, jpeg(1))
+    with CaptureQueriesContext(connection) as asked:
+        assert program.upload(gallery, jpeg(2)).status_code == 201
+    statements = [each["sql"].split()[0] for each in asked.captured_queries]
+    counted = Counter(each for each in statements if each not in {"SAVEPOINT", "RELEASE"})
+    assert counted == {"SELECT": 9, "INSERT": 1, "UPDATE": 4}
+
+
+def test_body_is_read_in_large_steps(program: Program, gallery: Gallery) -> None:
+    """The server copies what it holds of a body for each small step (galleries/receiving.py)."""
+
+    class Body(io.BytesIO):
+        steps = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            self.steps += 1
+            return super().read(size)
+
+    photo = jpeg(1) + bytes(3_000_000)
+    body = multipart(("file", "photo.jpg", photo))
+    source = Body(body)
+    response = send_raw(program, gallery, **{"wsgi.input": source, "CONTENT_LENGTH": len(body)})
+    assert response.status_code == 201
+    assert source.steps <= 6
 
 
 def test_upload_answers_the_image(program: Program, gallery: Gallery) -> None:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
 from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import pytest
 from django.conf import settings
 from django.utils import timezone
 
 from galleries import uploads
-from galleries.counting import lock_galleries
 from galleries.decoding import DecodedImage
 from galleries.expiry import set_expiry
 from galleries.galleries import change_gallery
@@ -146,19 +143,20 @@ def test_a_twin_that_expires_while_the_upload_waits_for_the_gallery_is_no_answer
     """Transaction 2 reads the clock when it holds the gallery, not when it began to wait for it."""
     monkeypatch.setattr(uploads, "_one_at_a_time", lambda name: nullcontext())
     monkeypatch.setattr(uploads, "_answer_with_twin", lambda *arguments: None)
-    put, lock = uploads._put_objects, lock_galleries
+    put, lock = uploads._put_objects, uploads._lock_present
 
     with clock(START) as time_:
 
-        def wait_for_lock(ids: Iterable[UUID]) -> None:
-            lock(ids)
+        def wait_for_lock(place: Gallery) -> Gallery | None:
+            present = lock(place)
             time_.shift(2 * SECOND)
+            return present
 
         def twin_is_faster(image: Image, decoded: DecodedImage) -> None:
             monkeypatch.setattr(uploads, "_put_objects", put)
             add(gallery, 1, has_expiry=True, expires_at=START + SECOND)
             put(image, decoded)
-            monkeypatch.setattr(uploads, "lock_galleries", wait_for_lock)
+            monkeypatch.setattr(uploads, "_lock_present", wait_for_lock)
 
         monkeypatch.setattr(uploads, "_put_objects", twin_is_faster)
         stored = upload(gallery, 1)

@@ -51,5 +51,5 @@ def test_a_database_that_is_busy_for_too_long_is_503(
     def locked(*arguments: object) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr("galleries.uploads.lock_galleries", locked)
+    monkeypatch.setattr("galleries.uploads._lock_present", locked)
     assert _upload(alice_client, gallery) == (503, "unavailable")
