@@ -176,13 +176,13 @@ class LinkEditForm(LinkForm):
             del self.fields["forget_passcode"]
 
     def wishes(self) -> dict[str, Any]:
-        """Of a valid form: what ``links.change_link`` takes."""
+        """Of a valid form: what ``links.change_link`` takes; what stays is not in it."""
         given = self.cleaned_data
-        removed = "" if given.get("forget_passcode") else None
-        return super().wishes() | {
+        wishes = super().wishes() | {
             "ends_at": given["ends_at"] or self._chosen_end(),
-            "passcode": given["passcode"] or removed,
+            "passcode": given["passcode"] or ("" if given.get("forget_passcode") else None),
         }
+        return {name: value for name, value in wishes.items() if value is not None or name == "max_downloads"}
 
 
 class ReportForm(forms.Form):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from django.contrib.auth.hashers import check_password, make_password
+from django.db import transaction
 from django.db.models import F
 
 from galleries.models import Gallery, Kind, Link
-from galleries.models.links import new_seed
+from galleries.models.links import LinkQuerySet, new_seed
 from galleries.models.tokens import hash_token
 from galleries.problems import Problem
 
@@ -52,25 +53,38 @@ def create_link(
     return link
 
 
-def change_link(
-    link: Link,
-    *,
-    kind: str,
-    name: str,
-    max_downloads: int | None,
-    ends_at: datetime | None = None,
-    passcode: str | None = None,
-) -> Link:
-    """Change a link; returns it as it is then. ``ends_at`` None: the end stays. ``passcode`` None: it stays; "": none
-    is asked any more. A changed passcode locks everybody out who knew the old one."""
-    changes: dict[str, Any] = {"kind": Kind(kind), "name": name, "max_downloads": max_downloads}
-    if ends_at is not None:
-        changes["ends_at"] = ends_at
-    if passcode is not None:
+class LinkChanges(TypedDict, total=False):
+    """What may be changed of a link; what is not given stays. ``passcode`` "": none is asked any more."""
+
+    kind: str
+    name: str
+    max_downloads: int | None
+    ends_at: datetime
+    passcode: str
+    is_on: bool
+
+
+def change_link(link: Link, now: datetime, *, as_seen: bool = False, **given: Unpack[LinkChanges]) -> Link:
+    """Change a link, all of it or nothing; returns it as it is then. Only what differs from ``link`` is written:
+    somebody else may be changing the rest at this moment. A changed passcode locks everybody out who knew the old one.
+
+    Raises:
+        Problem: not_found when it was deleted meanwhile; too_many_links when it is switched on; precondition_failed,
+            with ``as_seen``, when somebody else changed it since ``link`` was read.
+    """
+    wanted: dict[str, Any] = dict(given)
+    passcode: str | None = wanted.pop("passcode", None)
+    changes = {name: value for name, value in wanted.items() if value != getattr(link, name)}
+    if passcode or (passcode is not None and link.passcode):
         changes["passcode"] = make_password(passcode) if passcode else ""
         changes["passcode_version"] = F("passcode_version") + 1
-    Link.objects.filter(id=link.id).update(**changes)
-    link.refresh_from_db(fields=list(changes))
+    if changes.get("is_on"):
+        require_room_for_one(link.gallery.owner, now)
+    with transaction.atomic():
+        # Without changes too: whether it is as it was seen is asked at the same moment.
+        if _rows(link, as_seen).update(**changes or {"name": F("name")}) == 0:
+            raise _lost(link)
+        link.refresh_from_db(fields=list(changes))
     return link
 
 
@@ -78,17 +92,36 @@ def switch_link(link: Link, on: bool, now: datetime) -> None:
     """Revoke a link, or open it again under the same address; the counts stay.
 
     Raises:
-        Problem: too_many_links.
+        Problem: too_many_links; not_found when it was deleted meanwhile.
     """
-    if on and not link.is_on:
-        require_room_for_one(link.gallery.owner, now)
-    Link.objects.filter(id=link.id).update(is_on=on)
-    link.is_on = on
+    change_link(link, now, is_on=on)
 
 
-def delete_link(link: Link) -> None:
-    """Forget a link: its address is unknown from now on."""
-    link.delete()
+def delete_link(link: Link, *, as_seen: bool = False) -> None:
+    """Forget a link: its address is unknown from now on. One that is forgotten already is no mistake.
+
+    Raises:
+        Problem: precondition_failed, with ``as_seen``, when somebody else changed it since ``link`` was read; not_found
+            when they deleted it.
+    """
+    with transaction.atomic():
+        if as_seen and not _rows(link, as_seen).select_for_update():
+            raise _lost(link)
+        link.delete()
+
+
+# What its owner says about a link; the rest counts visits, or is the gallery's.
+_OWN = ("kind", "name", "max_downloads", "ends_at", "passcode_version", "is_on")
+
+
+def _rows(link: Link, as_seen: bool) -> LinkQuerySet:
+    """The link's row, with ``as_seen`` only while it is what ``link`` says."""
+    seen = {name: getattr(link, name) for name in _OWN} if as_seen else {}
+    return Link.objects.filter(id=link.id, **seen)
+
+
+def _lost(link: Link) -> Problem:
+    return Problem("precondition_failed" if Link.objects.filter(id=link.id).exists() else "not_found")
 
 
 def require_room_for_one(owner: User, now: datetime) -> None:

@@ -21,6 +21,8 @@ from galleries.problems import Problem
 
 Run = Callable[..., HttpResponseBase]
 _ADDRESSES = {"url", "original_url", "cover"}
+# Of a link: what its visitors and its gallery change is no reason to refuse its owner's change.
+_NOT_ITS_OWN = {"opens", "downloads", "closes_at"}
 _KEPT_BY_304 = ("Cache-Control", "Retry-After")
 
 
@@ -73,11 +75,11 @@ def _is_listed(tag: str, condition: str) -> bool:
 
 
 def _state(body: dict[str, Any]) -> str:
-    """What stands for the thing itself: all that is said of it, addresses without their passes."""
+    """What stands for the thing itself: all that is its own, addresses without their passes."""
 
     def without_passes(value: Any, name: str = "") -> Any:
         if isinstance(value, dict):
-            return {key: without_passes(each, key) for key, each in value.items()}
+            return {key: without_passes(each, key) for key, each in value.items() if key not in _NOT_ITS_OWN}
         return value.partition("?")[0] if name in _ADDRESSES and value else value
 
     return _hash(_written(without_passes(body)))

@@ -13,6 +13,7 @@ from ninja import Router
 from ninja.responses import Status
 
 from galleries.access import own_link, own_links
+from galleries.api.conditions import mark, require_match
 from galleries.api.cursors import read_id_cursor, write_cursor
 from galleries.api.errors import invalid_form, refusals
 from galleries.api.galleries import BODY, READ
@@ -20,7 +21,7 @@ from galleries.api.schemas import DEFAULT_LIMIT, Cursor, Id, Limit, LinkChange, 
 from galleries.api.shapes import link_json
 from galleries.api.tokens import TokenRequest, open_gallery
 from galleries.forms import LinkEditForm, LinkForm
-from galleries.links import change_link, create_link, delete_link, switch_link
+from galleries.links import change_link, create_link, delete_link
 from galleries.models import Link
 from galleries.problems import PROBLEMS, Problem
 
@@ -66,38 +67,42 @@ def add_link(
     _require_right(form, given)
     link = create_link(gallery, now=now, **form.wishes())
     response.headers["Location"] = reverse("galleries:api:get_link", args=[link.hex])
-    return Status(201, link_json(_open(request, link.id, now)))
+    return Status(201, mark(response, link_json(_open(request, link.id, now))))
 
 
 @router.api_operation(READ, "/links/{hex:link_id}", response=LinkOut, openapi_extra=refusals("not_found"))
-def get_link(request: TokenRequest, link_id: Id) -> dict[str, Any]:
+def get_link(request: TokenRequest, response: HttpResponse, link_id: Id) -> dict[str, Any]:
     """One link."""
-    return link_json(_open(request, link_id, timezone.now()))
+    return mark(response, link_json(_open(request, link_id, timezone.now())))
 
 
 @router.patch(
-    "/links/{hex:link_id}", response=LinkOut, openapi_extra=refusals("not_found", *BODY, *ENDS, "too_many_links")
+    "/links/{hex:link_id}",
+    response=LinkOut,
+    openapi_extra=refusals("not_found", *BODY, *ENDS, "too_many_links", "precondition_failed"),
 )
-def patch_link(request: TokenRequest, link_id: Id, payload: LinkChange) -> dict[str, Any]:
+def patch_link(request: TokenRequest, response: HttpResponse, link_id: Id, payload: LinkChange) -> dict[str, Any]:
     """Change a link, or switch it off and on. A changed passcode locks out who knew the old one."""
     now = timezone.now()
     link = _open(request, link_id, now)
+    as_seen = require_match(request, lambda: link_json(link))
     given = payload.model_dump(exclude_unset=True)
     known = {"name": link.name, "kind": link.kind, "max_downloads": link.max_downloads}
     data = known | given | {"forget_passcode": "passcode" in given and not given["passcode"]}
     form = LinkEditForm(data, now=now, has_passcode=bool(link.passcode))
     _require_right(form, given)
-    if "is_on" in given:  # first: it can be refused
-        switch_link(link, payload.is_on, now)
-    if given.keys() - {"is_on"}:
-        change_link(link, **form.wishes())
-    return link_json(_open(request, link_id, now))
+    changes = {name: value for name, value in form.wishes().items() if name in given}
+    if "is_on" in given:
+        changes["is_on"] = payload.is_on
+    change_link(link, now, as_seen=as_seen, **changes)
+    return mark(response, link_json(_open(request, link_id, now)))
 
 
-@router.delete("/links/{hex:link_id}", response={204: None}, openapi_extra=refusals("not_found"))
+@router.delete("/links/{hex:link_id}", response={204: None}, openapi_extra=refusals("not_found", "precondition_failed"))
 def remove_link(request: TokenRequest, link_id: Id) -> None:
     """Forget a link: its address is unknown from now on."""
-    delete_link(_open(request, link_id, timezone.now()))
+    link = _open(request, link_id, timezone.now())
+    delete_link(link, as_seen=require_match(request, lambda: link_json(link)))
 
 
 def _open(request: TokenRequest, link_id: UUID, now: datetime) -> Link:

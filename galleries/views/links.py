@@ -75,7 +75,7 @@ def detail(request: PersonRequest, link_id: UUID) -> HttpResponse:
     initial = {"name": link.name, "kind": link.kind, "max_downloads": link.max_downloads}
     form = LinkEditForm(request.POST or None, initial=initial, now=now, has_passcode=bool(link.passcode))
     if request.method == "POST" and form.is_valid():
-        change_link(link, **form.wishes())
+        change_link(link, now, **form.wishes())
         messages.success(request, "Saved.")
         return redirect(link)
     status = 422 if request.method == "POST" else 200

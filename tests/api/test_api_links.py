@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from galleries.api.conditions import require_match
+from galleries.api.links import _require_right
 from galleries.galleries import create_gallery
 from galleries.links import MOST_OPEN, create_link
 from galleries.models import Gallery, Image, Link
@@ -32,7 +35,8 @@ def path(gallery: Gallery) -> str:
 
 def make(gallery: Gallery, **wishes: Any) -> Link:
     now = timezone.now()
-    return create_link(gallery, kind="look", now=now, **{"ends_at": now + timedelta(days=3)} | wishes)
+    usual: dict[str, Any] = {"kind": "look", "ends_at": now + timedelta(days=3)}
+    return create_link(gallery, now=now, **usual | wishes)
 
 
 def test_a_link_is_made_and_opens_the_gallery(program: Program, gallery: Gallery, image: Image) -> None:
@@ -111,6 +115,82 @@ def test_patch_changes_only_what_is_given(program: Program, gallery: Gallery) ->
     assert (body["has_passcode"], body["max_downloads"], body["name"]) == (False, None, "")
     assert program.patch(f"/links/{link.hex}", {"passcode": "another one"}).json()["has_passcode"]
     assert program.patch(f"/links/{link.hex}", {}).status_code == 200
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]) -> None:
+    """Somebody carries out ``change`` after the link was read and before ours is written."""
+
+    def check_then_lose(*arguments: Any) -> None:
+        _require_right(*arguments)
+        change()
+
+    monkeypatch.setattr("galleries.api.links._require_right", check_then_lose)
+
+
+@pytest.mark.parametrize("given", [{"name": "Mine"}, {"is_on": True, "max_downloads": 9}, {"passcode": "open sesame"}])
+def test_a_change_takes_nothing_of_anothers_back(
+    given: dict[str, Any], program: Program, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = make(gallery, name="Before", kind="download", max_downloads=3)
+    theirs = {"kind": "look", "ends_at": timezone.now() + timedelta(hours=1)}
+    meanwhile(monkeypatch, lambda: Link.objects.filter(id=link.id).update(**theirs))
+    assert program.patch(f"/links/{link.hex}", given).status_code == 200
+    after = Link.objects.get()
+    assert (after.kind, after.ends_at) == (theirs["kind"], theirs["ends_at"])
+    assert (after.name, after.max_downloads) == (given.get("name", "Before"), given.get("max_downloads", 3))
+
+
+def test_a_link_that_was_deleted_meanwhile_is_not_there(
+    program: Program, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = make(gallery)
+    meanwhile(monkeypatch, lambda: Link.objects.all().delete())
+    assert is_problem(program.patch(f"/links/{link.hex}", {"name": "Mine"}), "not_found")
+
+
+def test_a_refused_change_is_not_made_in_part(program: Program, gallery: Gallery) -> None:
+    link = make(gallery, name="Before")
+    program.patch(f"/links/{link.hex}", {"is_on": False})
+    for _ in range(MOST_OPEN):
+        make(gallery)
+    assert is_problem(program.patch(f"/links/{link.hex}", {"name": "After", "is_on": True}), "too_many_links")
+    assert Link.objects.get(id=link.id).name == "Before"
+
+
+def test_a_link_is_changed_only_as_it_was_seen(program: Program, gallery: Gallery) -> None:
+    link = make(gallery)
+    path = f"/links/{link.hex}"
+    tag = program.get(path)["ETag"]
+    Link.objects.update(opens=5, downloads=2)  # what visitors do is no change of the link
+    changed = program.patch(path, {"name": "A"}, headers={"If-Match": tag})
+    assert (changed.status_code, changed["ETag"]) == (200, program.get(path)["ETag"])
+    for stale in (tag, '"x"'):
+        assert is_problem(program.patch(path, {"name": "B"}, headers={"If-Match": stale}), "precondition_failed")
+        assert is_problem(program.patch(path, {}, headers={"If-Match": stale}), "precondition_failed")
+        assert is_problem(program.delete(path, headers={"If-Match": stale}), "precondition_failed")
+    assert Link.objects.get().name == "A"
+    assert program.delete(path, headers={"If-Match": changed["ETag"]}).status_code == 204
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+@pytest.mark.parametrize("theirs", [{"kind": "download"}, {"is_on": False}, {"passcode_version": 4}, None])
+def test_of_two_changes_of_a_link_at_once_the_second_is_refused(
+    theirs: dict[str, Any] | None, method: str, program: Program, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``theirs`` None: they delete it."""
+    link = make(gallery, name="Before")
+    tag = program.get(f"/links/{link.hex}")["ETag"]
+
+    def check_then_lose(*arguments: Any) -> bool:
+        held = require_match(*arguments)
+        links = Link.objects.filter(id=link.id)
+        _ = links.delete() if theirs is None else links.update(**theirs)
+        return held
+
+    monkeypatch.setattr("galleries.api.links.require_match", check_then_lose)
+    answer = program.send(method, f"/links/{link.hex}", {"name": "Mine"}, headers={"If-Match": tag})
+    assert is_problem(answer, "not_found" if theirs is None else "precondition_failed")
+    assert list(Link.objects.values_list("name", flat=True)) == ([] if theirs is None else ["Before"])
 
 
 def test_a_link_that_is_off_opens_nothing_until_it_is_on(program: Program, gallery: Gallery, image: Image) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -139,7 +140,8 @@ def test_passcode_is_hashed_and_its_version_counts(make_link: MakeLink) -> None:
     assert (is_passcode(link, "sea side 22"), is_passcode(link, "sea side 23")) == (True, False)
     assert entering(link) == "link_locked"
     for passcode, version in ((None, 1), ("another 1", 2), ("", 3)):
-        changed = change_link(link, kind="look", name="x", max_downloads=None, passcode=passcode)
+        wanted: dict[str, Any] = {} if passcode is None else {"passcode": passcode}
+        changed = change_link(link, timezone.now(), name="x", **wanted)
         assert changed.passcode_version == version
     assert not is_passcode(link, "")
     assert entering(link) == "in"
@@ -232,7 +234,7 @@ def test_edit_form_leaves_what_is_empty() -> None:
     form = LinkEditForm({"kind": "look", "name": " a\u202e  b "}, now=timezone.now(), has_passcode=True)
     assert form.is_valid(), form.errors
     wishes = form.wishes()
-    assert (wishes["ends_at"], wishes["passcode"], wishes["name"]) == (None, None, "a b")
+    assert wishes == {"kind": "look", "name": "a b", "max_downloads": None}
     form = LinkEditForm({"kind": "look", "forget_passcode": "on"}, now=timezone.now(), has_passcode=True)
     assert form.is_valid()
     assert form.wishes()["passcode"] == ""
