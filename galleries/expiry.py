@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from galleries.counting import bump, cut, lock_galleries
+from galleries.filenames import clean_filename
 from galleries.lengthening import Lengthening, lengthen
 from galleries.metadata import records
 from galleries.models import Gallery, Image, Retention, State
 from galleries.models.image import UNHIDDEN, unchanged_since, unexpired
-from galleries.outcomes import Outcome, each_alone
+from galleries.outcomes import PATIENCE, Outcome, each_alone
 from galleries.problems import Problem
+from galleries.renaming import rename_image
 
 
 def check_expiry(expires_at: datetime | None, now: datetime) -> None:
@@ -48,42 +51,47 @@ def _too_late(field_name: str) -> Problem:
     return Problem("expiry_too_late", detail=detail, fields=(field_name,))
 
 
-def set_expiry(image: Image, expires_at: datetime | None, now: datetime, seen: int | None = None) -> Image:
+def set_expiry(
+    image: Image, expires_at: datetime | None, now: datetime, seen: int | None = None, filename: str | None = None
+) -> Image:
     """Change the promise for one image, whichever way; returns the row as it is then. ``seen``: only when the row still
-    has this version.
+    has this version. ``filename``: its name, changed with the promise or not at all.
+
+    Somebody else who changes the promise at the same moment is taken to have come after: theirs stands.
 
     Raises:
         Problem: expiry_in_past, expiry_too_late; not_found when it is not live any more; precondition_failed when it is
             not as seen; unavailable when the change lengthens and could not be confirmed.
     """
     check_expiry(expires_at, now)
-    if expires_at == image.expires_at:
-        return image
-    if is_later(expires_at, image.expires_at):
-        return _extend(image, expires_at, seen)
-    this = Q(id=image.id) & UNHIDDEN & unexpired(now)
-    if shorten_images(image.gallery, this & unchanged_since(seen), expires_at, now) == 0:
-        fresh = Image.objects.select_related("gallery").filter(id=image.id).first()
-        if fresh is None or not fresh.is_live(now):
-            raise Problem("not_found")
-        if seen is not None:
-            raise Problem("precondition_failed")
-        return fresh
-    return Image.objects.select_related("gallery").get(id=image.id)
+    if expires_at != image.expires_at:
+        change = _extend if is_later(expires_at, image.expires_at) else _shorten
+        changed = change(
+            image, expires_at, now, seen, {} if filename is None else {"filename": clean_filename(filename)}
+        )
+        if changed is not None:
+            return changed
+        image = _overtaken(image, seen)
+    if filename is not None:
+        rename_image(image, filename, now, seen)
+    return image
 
 
 def set_expiry_of_many(images: Iterable[Image], expires_at: datetime | None, now: datetime) -> Outcome:
     """``set_expiry`` for each image alone: one that cannot be changed does not stop the others."""
-    return each_alone(images, lambda image: set_expiry(image, expires_at, now))
+    return each_alone(images, lambda image: set_expiry(image, expires_at, now), PATIENCE)
 
 
-def shorten_images(gallery: Gallery, which: Q, expires_at: datetime | None, now: datetime) -> int:
-    """Bring forward the expiry of those of ``which`` that would expire later; one UPDATE, the row first."""
+def shorten_images(
+    gallery: Gallery, which: Q, expires_at: datetime | None, now: datetime, also: Mapping[str, Any] | None = None
+) -> int:
+    """Bring forward the expiry of those of ``which`` that would expire later; one UPDATE, the row first. ``also``:
+    columns that change with it."""
     if expires_at is None:
         return 0
     later = Q(expires_at=None) | Q(expires_at__gt=expires_at)
     condition = which & Q(state__in=[State.PENDING, State.READY]) & later
-    changes = {"expires_at": expires_at, "due_at": cut(expires_at)}
+    changes = {"expires_at": expires_at, "due_at": cut(expires_at), **(also or {})}
     with transaction.atomic():
         lock_galleries([gallery.id])
         return _update_promise(gallery, condition, changes, now)
@@ -109,9 +117,11 @@ def _update_promise(gallery: Gallery, condition: Q, changes: dict[str, Any], now
 def apply_retention(gallery: Gallery, images: Iterable[Image], now: datetime) -> Outcome:
     """Give what the gallery already holds its policy, counted from when each image was added; each confirmed alone.
 
-    An image whose new expiry would already have passed keeps a moment rather than dying at once: it is refused.
+    An image whose new expiry would already have passed keeps a moment rather than dying at once: it is refused. What
+    there was no time for is refused too and can be asked for again: what has its time already costs nothing.
     """
-    return each_alone(images, lambda image: set_expiry(image, gallery.policy.expires_at(image.created_at), now))
+    policy = gallery.policy
+    return each_alone(images, lambda image: set_expiry(image, policy.expires_at(image.created_at), now), PATIENCE)
 
 
 def is_later(new: datetime | None, old: datetime | None) -> bool:
@@ -119,7 +129,10 @@ def is_later(new: datetime | None, old: datetime | None) -> bool:
     return old is not None and (new is None or new > old)
 
 
-def _extend(image: Image, expires_at: datetime | None, seen: int | None) -> Image:
+def _extend(
+    image: Image, expires_at: datetime | None, now: datetime, seen: int | None, also: Mapping[str, Any]
+) -> Image | None:
+    """The row as it is then; None: somebody else had it kept as long or longer already."""
     later = Q(expires_at__isnull=False) if expires_at is None else Q(expires_at__lt=expires_at)
 
     def condition(now: datetime) -> Q:
@@ -127,4 +140,38 @@ def _extend(image: Image, expires_at: datetime | None, seen: int | None) -> Imag
 
     gone = Problem("not_found", detail="This photo is already gone.")
     changes = {"expires_at": expires_at, "due_at": expires_at}
-    return lengthen(image, Lengthening(condition, lambda _: changes, gone, seen=seen))
+    try:
+        return lengthen(image, Lengthening(condition, lambda _: changes, gone, seen=seen, also=also))
+    except Problem as problem:
+        if problem is gone and _is_kept_until(image, expires_at):
+            return None
+        raise
+
+
+def _is_kept_until(image: Image, expires_at: datetime | None) -> bool:
+    fresh = Image.objects.live(timezone.now()).filter(id=image.id).first()
+    return fresh is not None and not is_later(expires_at, fresh.expires_at)
+
+
+def _shorten(
+    image: Image, expires_at: datetime | None, now: datetime, seen: int | None, also: Mapping[str, Any]
+) -> Image | None:
+    """The row as it is then; None: somebody else was faster."""
+    this = Q(id=image.id) & UNHIDDEN & unexpired(now) & unchanged_since(seen)
+    if shorten_images(image.gallery, this, expires_at, now, also) == 0:
+        return None
+    return Image.objects.select_related("gallery").get(id=image.id)
+
+
+def _overtaken(image: Image, seen: int | None) -> Image:
+    """The row as somebody else left it.
+
+    Raises:
+        Problem: not_found when it is not live any more; precondition_failed when it had to be as seen.
+    """
+    fresh = Image.objects.live(timezone.now()).select_related("gallery").filter(id=image.id).first()
+    if fresh is None:
+        raise Problem("not_found")
+    if seen is not None:
+        raise Problem("precondition_failed")
+    return fresh

@@ -5,8 +5,8 @@ they write; the order is here, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from galleries import crash
-from galleries.counting import lock_galleries
+from galleries.counting import bump, lock_galleries
 from galleries.metadata import Promise, Published, RecordsUnavailable, records
 from galleries.models import Gallery, Image, OutboxEntry
 from galleries.models.image import UNHIDDEN
@@ -33,7 +33,8 @@ class Lengthening:
     ``condition(now)`` is what must hold of the row at each of the two transactions, by the clock of that moment
     (columns of the row alone: a join would become a subquery, which PostgreSQL does not check again after waiting for
     the row); ``changes(image)`` what is confirmed; ``too_late`` the refusal when it does not hold any more; ``seen``
-    the version that the row must still have when that was asked for.
+    the version that the row must still have when that was asked for; ``also``: columns that change with it, of which
+    the record learns through the outbox.
     """
 
     condition: Callable[[datetime], Q]
@@ -41,6 +42,7 @@ class Lengthening:
     too_late: Problem
     gallery_present: bool = False
     seen: int | None = None
+    also: Mapping[str, Any] = field(default_factory=dict)
 
 
 def lengthen(image: Image, how: Lengthening) -> Image:
@@ -123,6 +125,9 @@ def _confirm(reserved: Image, how: Lengthening, changes: dict[str, Any]) -> bool
                 )
             if hit:
                 OutboxEntry.objects.filter(image=reserved.id, version=reserved.version).delete()
+            if hit and how.also:
+                Image.objects.filter(id=reserved.id).update(**how.also, **bump(now))
+                records().enqueue([reserved.id], now)
     except IntegrityError:
         twin = Image.objects.filter(gallery=reserved.gallery_id, dedup_key=reserved.sha256).first()
         raise Problem("duplicate", image_id=twin.hex if twin else "") from None

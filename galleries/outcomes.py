@@ -30,6 +30,11 @@ class Outcome:
     problems: dict[str, Problem] = field(default_factory=dict)
 
     @property
+    def left(self) -> int:
+        """How many can be asked for again as they are."""
+        return sum(problem.code == "unavailable" for problem in self.problems.values())
+
+    @property
     def asked(self) -> int:
         return len(self.done) + len(self.problems)
 

@@ -6,7 +6,7 @@ now, for good" enters its path without waiting.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -66,10 +66,13 @@ def delete_for_good(gallery: Gallery, ids: Sequence[UUID], now: datetime) -> int
     return change_images([gallery.id], condition, _deleting(), now, ids=ids, at_edge=True)
 
 
-def remove_gallery(gallery: Gallery, now: datetime) -> bool:
-    """Hide a gallery and everything in it at once; False when it was removed before."""
+def remove_gallery(gallery: Gallery, now: datetime, check: Callable[[], object] | None = None) -> bool:
+    """Hide a gallery and everything in it at once; False when it was removed before. ``check`` may refuse (by raising)
+    while nobody else can change the gallery or what it holds."""
     with transaction.atomic():
         lock_galleries([gallery.id])
+        if check is not None:
+            check()
         present = Gallery.objects.filter(id=gallery.id, removed_at=None)
         if present.update(removed_at=now, version=F("version") + 1) == 0:
             return False

@@ -87,7 +87,7 @@ EXAMPLES: dict[str, Json] = {
     "LinkCreate": {"name": "Family", "kind": "download", "ends_at": "2026-06-02T14:10:00Z"},
     "LinkChange": {"is_on": False},
     "GalleryOut": GALLERY,
-    "GalleryChanged": GALLERY | {"retention": "30d", "applied": {"changed": 1, "refused": 0}},
+    "GalleryChanged": GALLERY | {"retention": "30d", "applied": {"changed": 1, "refused": 0, "left": 0}},
     "GalleryPage": {"items": [GALLERY], "next": None},
     "ImageOut": IMAGE,
     "ImageUploaded": IMAGE | {"duplicate": False},

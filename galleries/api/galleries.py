@@ -108,7 +108,8 @@ def patch_gallery(
     outcome = change_gallery(gallery, now=now, apply_to_existing=payload.apply_to_existing, as_seen=as_seen, **changes)
     body = mark(response, describe([open_gallery(request, gallery_id, now)], now)[0])
     if payload.apply_to_existing:
-        body["applied"] = {"changed": len(outcome.done), "refused": len(outcome.problems)}
+        left = outcome.left
+        body["applied"] = {"changed": len(outcome.done), "refused": len(outcome.problems) - left, "left": left}
     return body
 
 
@@ -117,8 +118,10 @@ def delete_gallery(request: TokenRequest, gallery_id: Id) -> None:
     """Hide a gallery with all that is in it, at once; for a while its owner can bring it back on the site."""
     now = timezone.now()
     gallery = open_gallery(request, gallery_id, now)
-    require_match(request, lambda: describe([gallery], now)[0])
-    remove_gallery(gallery, now)
+    # At the moment of the change alone: not as it was when it was opened.
+    remove_gallery(
+        gallery, now, lambda: require_match(request, lambda: describe([open_gallery(request, gallery_id, now)], now)[0])
+    )
 
 
 @router.get("/{hex:gallery_id}/zip", response={200: None}, openapi_extra=refusals("not_found"))

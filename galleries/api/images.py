@@ -124,10 +124,12 @@ def patch_image(request: TokenRequest, response: HttpResponse, image_id: Id, pay
     now = timezone.now()
     image = open_image(request, image_id, now)
     as_seen = require_match(request, lambda: describe(request, image))
-    if "expires_at" in payload.model_fields_set:  # first: it can be refused
-        image = set_expiry(image, payload.expires_at, now, seen=image.version if as_seen else None)
-    if "filename" in payload.model_fields_set:
-        rename_image(image, payload.filename, now, seen=image.version if as_seen else None)
+    seen = image.version if as_seen else None
+    filename = payload.filename if "filename" in payload.model_fields_set else None
+    if "expires_at" in payload.model_fields_set:
+        image = set_expiry(image, payload.expires_at, now, seen, filename)
+    elif filename is not None:
+        rename_image(image, filename, now, seen)
     return mark(response, describe(request, image))
 
 

@@ -162,8 +162,9 @@ class GalleryOut(BaseModel):
 class Applied(BaseModel):
     """What `apply_to_existing` did; each image is confirmed alone."""
 
-    changed: int
-    refused: int
+    changed: int = Field(description="They have their new time, or had it before.")
+    refused: int = Field(description="Their new time would have passed already, or they went meanwhile.")
+    left: int = Field(description="There was no time for them: send the same change again.")
 
 
 class GalleryChanged(GalleryOut):

@@ -80,7 +80,8 @@ def edit(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         outcome = change_gallery(gallery, now=now, **form.cleaned_data)
         times = f" {len(outcome.done)} of {outcome.asked} photos have their new time." if outcome.asked else ""
-        messages.success(request, f"Saved.{times}")
+        again = f" There was no time for {outcome.left} of them yet: save again to go on." if outcome.left else ""
+        messages.success(request, f"Saved.{times}{again}")
         return redirect(gallery)
     status = 422 if request.method == "POST" else 200
     return render(request, "galleries/gallery_edit.html", {"gallery": gallery, "form": form}, status=status)

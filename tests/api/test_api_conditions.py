@@ -12,8 +12,11 @@ from django.utils import timezone
 from galleries.api import conditions
 from galleries.models import Gallery, Image
 from galleries.passes import WINDOW
+from galleries.problems import Problem
+from galleries.removal import remove_gallery
 from galleries.renaming import rename_image
 from tests.api.program import Program, is_problem
+from tests.pictures import store_image
 
 READS = ("/galleries", "/galleries/{gallery}", "/galleries/{gallery}/images", "/images/{image}", "/me", "/receipts")
 
@@ -130,3 +133,43 @@ def test_of_two_titles_at_once_the_second_is_refused(
         program.patch(f"/galleries/{gallery.hex}", {"title": "Mine"}, **matching(tag)), "precondition_failed"
     )
     assert Gallery.objects.get().title == "Theirs"
+
+
+@pytest.mark.parametrize("theirs", ["title", "photo", "gone"])
+def test_a_gallery_that_changes_while_it_is_deleted_stays(
+    theirs: str, program: Program, gallery: Gallery, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = program.get(f"/galleries/{gallery.hex}")["ETag"]
+
+    def lose_then_remove(*arguments: Any) -> bool:
+        if theirs == "title":
+            Gallery.objects.filter(id=gallery.id).update(title="Theirs")
+        elif theirs == "photo":
+            store_image(gallery, 2)
+        else:
+            remove_gallery(gallery, timezone.now())
+        return remove_gallery(*arguments)
+
+    monkeypatch.setattr("galleries.api.galleries.remove_gallery", lose_then_remove)
+    refused = program.delete(f"/galleries/{gallery.hex}", **matching(tag))
+    assert is_problem(refused, "not_found" if theirs == "gone" else "precondition_failed")
+    assert (Gallery.objects.get().removed_at is None) == (theirs != "gone")
+
+
+@pytest.mark.parametrize("days", [1, 30])
+def test_a_change_of_two_things_is_one(
+    days: int, program: Program, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the new end comes the new name: no second change follows that could be refused."""
+
+    def refuse(*arguments: Any) -> None:
+        raise Problem("precondition_failed")
+
+    monkeypatch.setattr("galleries.expiry.rename_image", refuse)
+    monkeypatch.setattr("galleries.api.images.rename_image", refuse)
+    tag = program.get(f"/images/{image.hex}")["ETag"]
+    ends = timezone.now() + timedelta(days=days)
+    change = {"expires_at": ends.isoformat(), "filename": "mine.jpg"}
+    assert program.patch(f"/images/{image.hex}", change, **matching(tag)).status_code == 200
+    after = Image.objects.get(id=image.id)
+    assert (after.filename, after.expires_at) == ("mine.jpg", ends)

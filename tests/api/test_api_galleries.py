@@ -178,7 +178,7 @@ def test_patch_retention_leaves_what_is_there_unless_asked(program: Program, gal
     image.refresh_from_db()
     assert image.expires_at == image.created_at + timedelta(days=7)
     body = program.patch(f"/galleries/{gallery.hex}", {"apply_to_existing": True}).json()
-    assert body["applied"] == {"changed": 1, "refused": 0}
+    assert body["applied"] == {"changed": 1, "refused": 0, "left": 0}
     image.refresh_from_db()
     assert image.expires_at == image.created_at + timedelta(days=1)
 

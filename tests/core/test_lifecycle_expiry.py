@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,8 @@ import pytest
 from django.db.models import Q
 from django.utils import timezone
 
-from galleries.expiry import check_expiry, set_expiry, set_expiry_of_many, shorten_images
+from galleries import expiry
+from galleries.expiry import apply_retention, check_expiry, set_expiry, set_expiry_of_many, shorten_images
 from galleries.galleries import change_gallery, choose_cover
 from galleries.models import Gallery, Image, Retention, State
 from galleries.removal import remove_images
@@ -50,6 +53,61 @@ def test_setting_the_same_expiry_changes_nothing(gallery: Gallery) -> None:
     with clock(START):
         image = add(gallery, 1)
         assert set_expiry(image, image.expires_at, START).version == 1
+
+
+@pytest.mark.parametrize("end", [START + 30 * DAY, None])
+def test_extending_twice_to_the_same_time_is_no_mistake(gallery: Gallery, data_dir: Path, end: datetime | None) -> None:
+    """Both read the image before either has changed it."""
+    with clock(START):
+        image = add(gallery, 1)
+        twice = [set_expiry(reread, end, START) for reread in (reload(image), image)]
+        assert [each.expires_at for each in twice] == [end, end]
+        assert problem_of(lambda: set_expiry(image, end, START, seen=image.version)).code == "precondition_failed"
+        check_world(START, data_dir)
+
+
+def test_extending_what_somebody_extends_further_leaves_it_so(gallery: Gallery) -> None:
+    with clock(START):
+        image = add(gallery, 1)
+        set_expiry(reload(image), None, START)
+        assert set_expiry(image, START + 30 * DAY, START, filename="x.jpg").expires_at is None
+        assert (reload(image).expires_at, reload(image).filename) == (None, "x.jpg")
+
+
+def test_extending_what_went_meanwhile_is_refused(gallery: Gallery) -> None:
+    with clock(START):
+        image = add(gallery, 1)
+        remove_images(gallery, [image.id], START)
+        assert problem_of(lambda: set_expiry(image, None, START)).code == "not_found"
+
+
+@pytest.mark.parametrize("end", [START + HOUR, START + 30 * DAY, None])
+def test_a_name_goes_with_the_promise_or_not_at_all(gallery: Gallery, data_dir: Path, end: datetime | None) -> None:
+    with clock(START):
+        image = add(gallery, 1)
+        for point in ("lengthen.reserved", "lengthen.recorded"):
+            with dying_at(point), suppress(Killed):
+                set_expiry(reload(image), end, START, filename="x.jpg")
+            after = reload(image)
+            assert (after.filename == "x.jpg") == (after.expires_at == end), point
+        changed = set_expiry(reload(image), end, START, filename="a/x.jpg")
+        assert (changed.filename, changed.expires_at) == ("x.jpg", end)
+        check_world(START, data_dir)
+
+
+def test_giving_the_policy_to_many_stops_when_its_time_is_over(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with clock(START):
+        images = [add(gallery, number) for number in range(3)]
+        fresh = Gallery.objects.get(id=gallery.id)
+        fresh.retention = Retention.YEAR
+        monkeypatch.setattr(expiry, "PATIENCE", -1.0)
+        outcome = apply_retention(fresh, images, START)
+        assert (outcome.done, outcome.left, outcome.asked) == ([], 3, 3)
+        monkeypatch.undo()
+        outcome = apply_retention(fresh, [reload(image) for image in images], START)
+        assert (len(outcome.done), outcome.left) == (3, 0)
 
 
 def test_for_ever_may_be_shortened_and_extended_again(gallery: Gallery, data_dir: Path) -> None:

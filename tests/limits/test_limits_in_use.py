@@ -46,6 +46,8 @@ def test_a_program_may_read_1200_times_a_minute(alice: User) -> None:
         answer = program.get("/galleries")
         assert is_problem(answer, "rate_limited")
         assert answer["Retry-After"] == "60"
+        asked = program.post(f"/galleries/{'0' * 32}/images/check", {"hashes": []})
+        assert is_problem(asked, "rate_limited")  # it only reads
         assert program.post("/galleries", {"title": "Writing goes on", "retention": "1d"}).status_code == 201
         assert reading(alice, 0).get("/galleries").status_code == 200
         clock.shift(60)

@@ -73,6 +73,8 @@ def test_every_change_reaches_the_table(gallery: Gallery, store: TableRecords, d
     for change in (
         lambda: rename_image(reload(image), "new.jpg", timezone.now()),
         lambda: set_expiry(reload(image), timezone.now() + DAY, timezone.now()),
+        lambda: set_expiry(reload(image), None, timezone.now(), filename="for ever.jpg"),
+        lambda: set_expiry(reload(image), timezone.now() + DAY, timezone.now(), filename="a day.jpg"),
         lambda: set_expiry(reload(image), None, timezone.now()),
         lambda: remove_images(gallery, [image.id, other.id], timezone.now()),
         lambda: restore_image(reload(image)),
