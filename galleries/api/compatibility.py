@@ -1,7 +1,7 @@
 """Which differences between two descriptions of the API break programs that were written for the older one.
 
 New paths, optional parameters and fields in answers break nobody, and programs must expect codes and kinds that are
-new.
+new. A refusal that is told by another status or code breaks those that act on it, and so does a header that is gone.
 """
 
 from __future__ import annotations
@@ -43,13 +43,23 @@ class _Comparison:
         if body and new_body:
             yield from self._contents(f"{where} body", body, new_body, sent=True)
         for status, answer in old["responses"].items():
-            if not status.startswith("2"):
-                continue
             found = new["responses"].get(status)
             if found is None:
                 yield f"{where}: answers {status} no more"
-            else:
-                yield from self._contents(f"{where} {status}", answer, found, sent=False)
+                continue
+            yield from self._contents(f"{where} {status}", answer, found, sent=False)
+            yield from self._headers(f"{where} {status}", answer.get("headers", {}), found.get("headers", {}))
+            codes, new_codes = _codes(answer), _codes(found)
+            yield from (f"{where} {status}: is {code} no more" for code in sorted(codes - new_codes))
+
+    def _headers(self, where: str, old: Json, new: Json) -> Iterator[str]:
+        for name, header in old.items():
+            if name not in new:
+                yield f"{where} {name}: is gone"
+                continue
+            if header.get("required") and not new[name].get("required"):
+                yield f"{where} {name}: may be missing"
+            yield from self._values(f"{where} {name}", header["schema"], new[name]["schema"], sent=False)
 
     def _parameters(self, where: str, old: Json, new: Json) -> Iterator[str]:
         for name, parameter in old.items():
@@ -105,6 +115,16 @@ class _Comparison:
 
 def _by_name(operation: Json) -> Json:
     return {f"{each['in']} {each['name']}": each for each in operation.get("parameters", [])}
+
+
+def _codes(answer: Json) -> set[str]:
+    """The codes that the problems of this answer may have."""
+    found: set[str] = set()
+    for content in answer.get("content", {}).values():
+        for part in content.get("schema", {}).get("allOf", []):
+            if "$ref" not in part:
+                found |= set(part.get("properties", {}).get("code", {}).get("enum", ()))
+    return found
 
 
 def _resolved(schema: Json, root: Json) -> Json:

@@ -6,11 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 from galleries.api.errors import PROBLEM_SCHEMA
-from galleries.api.examples import EXAMPLES
+from galleries.api.examples import EXAMPLES, UPLOAD
 
 Json = dict[str, Any]
 _TEXT: Json = {"type": "string"}
-_ETAG: Json = {"description": "For `If-None-Match` and `If-Match`.", "schema": _TEXT}
+_ETAG: Json = {"description": "For `If-None-Match` and `If-Match`.", "required": True, "schema": _TEXT}
+# What has an ETag wherever it is answered.
+_THINGS = {"GalleryOut", "GalleryChanged", "ImageOut", "ImageUploaded", "LinkOut"}
 _IF_NONE_MATCH: Json = {
     "in": "header",
     "name": "If-None-Match",
@@ -25,12 +27,28 @@ _IF_MATCH: Json = {
     "description": "The `ETag` of what you saw: 412 when somebody changed it since.",
     "schema": _TEXT,
 }
+_WAIT: Json = {
+    "Retry-After": {"description": "Seconds to wait.", "required": True, "schema": {"type": "integer", "minimum": 1}}
+}
+_PLACE: Json = {"Location": {"description": "Where it is.", "required": True, "schema": _TEXT}}
 _HEADERS_OF_STATUS: dict[str, Json] = {
-    "401": {"WWW-Authenticate": {"description": "`Bearer`.", "schema": _TEXT}},
-    "429": {"Retry-After": {"description": "Seconds to wait.", "required": True, "schema": {"type": "integer"}}},
-    "503": {"Retry-After": {"description": "Seconds to wait.", "required": True, "schema": {"type": "integer"}}},
-    "201": {"Location": {"description": "Where it is.", "required": True, "schema": _TEXT}},
+    "201": _PLACE,
     "302": {"Location": {"description": "The signed address.", "required": True, "schema": _TEXT}},
+    "401": {"WWW-Authenticate": {"description": "`Bearer`.", "required": True, "schema": _TEXT}},
+    "429": _WAIT,
+    "503": _WAIT,
+}
+_ZIP: Json = {
+    "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    "headers": {
+        "Content-Length": {"description": "In bytes.", "required": True, "schema": {"type": "integer"}},
+        "Content-Disposition": {"description": "The gallery's title as a file name.", "schema": _TEXT},
+    },
+}
+# Answers of which ninja knows less than we do.
+_MORE: dict[tuple[str, str], Json] = {
+    ("download_zip", "200"): _ZIP,
+    ("upload_image", "200"): {"headers": _PLACE},
 }
 _GALLERY = {"gallery_id": "$response.body#/id"}
 _IMAGE = {"image_id": "$response.body#/id"}
@@ -78,7 +96,7 @@ def complete(schema: Json) -> None:
             for body in (operation.get("requestBody", {}), *responses.values()):
                 _add_example(body)
             for status, answer in responses.items():
-                _add_headers(status, answer)
+                _add_headers(operation["operationId"], status, answer)
                 links = LINKS.get((operation["operationId"], status), {})
                 if links:
                     answer["links"] = {
@@ -87,10 +105,12 @@ def complete(schema: Json) -> None:
 
 
 def _add_example(body: Json) -> None:
-    content = body.get("content", {}).get("application/json", {})
-    name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-    if name in EXAMPLES:
-        content["example"] = EXAMPLES[name]
+    for kind, content in body.get("content", {}).items():
+        name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+        if kind == "multipart/form-data":
+            content["example"] = UPLOAD
+        elif name in EXAMPLES:
+            content["example"] = EXAMPLES[name]
 
 
 def _add_conditions(method: str, operation: Json) -> None:
@@ -101,11 +121,17 @@ def _add_conditions(method: str, operation: Json) -> None:
         responses["200"]["headers"] = {"ETag": _ETAG}
     if "412" in responses:
         operation["parameters"].append(_IF_MATCH)
-        if method == "patch":
-            responses["200"]["headers"] = {"ETag": _ETAG}
 
 
-def _add_headers(status: str, answer: Json) -> None:
-    headers = _HEADERS_OF_STATUS.get(status)
+def _add_headers(operation: str, status: str, answer: Json) -> None:
+    kind = answer.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+    more = _MORE.get((operation, status), {})
+    headers = (
+        answer.get("headers", {})
+        | ({"ETag": _ETAG} if kind in _THINGS else {})
+        | _HEADERS_OF_STATUS.get(status, {})
+        | more.get("headers", {})
+    )
+    answer.update(more)
     if headers:
-        answer["headers"] = answer.get("headers", {}) | headers
+        answer["headers"] = headers

@@ -77,6 +77,12 @@ _REFUSED: Json = {
     "detail": "There is nothing here.",
     "image_id": None,
 }
+UPLOAD: Json = {
+    "file": "(the bytes of IMG_0042.jpg)",
+    "filename": "IMG_0042.jpg",
+    "expires_at": "2026-05-10T14:06:00Z",
+    "metadata": "strip",
+}
 
 EXAMPLES: dict[str, Json] = {
     "GalleryCreate": {"title": "Summer", "retention": "7d"},

@@ -124,12 +124,13 @@ def delete_gallery(request: TokenRequest, gallery_id: Id) -> None:
     )
 
 
-@router.get("/{hex:gallery_id}/zip", response={200: None}, openapi_extra=refusals("not_found"))
+@router.api_operation(READ, "/{hex:gallery_id}/zip", response={200: None}, openapi_extra=refusals("not_found"))
 def download_zip(request: TokenRequest, gallery_id: Id) -> HttpResponseBase:
     """Every live original as one zip: stored, not deflated, with a known `Content-Length`."""
     now = timezone.now()
     gallery = open_gallery(request, gallery_id, now)
-    return zip_response(gallery, live_images(gallery, now), reader=f"user {request.auth.owner_id}")
+    reader = f"user {request.auth.owner_id}"
+    return zip_response(gallery, live_images(gallery, now), reader, head=request.method == "HEAD")
 
 
 def describe(galleries: Sequence[Gallery], now: datetime) -> list[dict[str, Any]]:

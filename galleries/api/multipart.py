@@ -110,4 +110,6 @@ def _options(request: TokenRequest, fields: QueryDict) -> UploadOptions:
         raise invalid((".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()) from None
     data = given.model_dump(exclude={"expires_at"})
     options = upload_options(data, request.auth.owner, request.headers.get("Idempotency-Key", ""))
+    if given.taken_at is not None and options.taken_at is None:
+        raise invalid([("taken_at", "No camera was there then: it must be after 1825 and not in the future.")])
     return replace(options, expires_at=given.expires_at, has_expiry=given.expires_at is not None)

@@ -143,7 +143,7 @@ class UploadFields(Input):
         None, description="When it goes; without it the gallery's retention decides."
     )
     taken_at: Annotated[Time | None, BeforeValidator(_blank_is_absent)] = Field(
-        None, description="When the picture was taken, where the file itself does not say."
+        None, description="When the picture was taken. Where the file itself says it, the file is believed."
     )
     source_sha256: str = Field("", description="SHA-256 of the file that was chosen.", json_schema_extra=SHA256)
     metadata: str = Field("strip", description="`keep` stores the bytes as they are.", json_schema_extra=METADATA)
@@ -193,7 +193,7 @@ class ImageOut(BaseModel):
     sha256: str = Field(description="Of the bytes as uploaded.", json_schema_extra=SHA256)
     stored_sha256: str = Field(description="Of the stored original.", json_schema_extra=SHA256)
     created_at: TimeOut
-    taken_at: TimeOut | None
+    taken_at: TimeOut | None = Field(description="By the file itself; by its uploader where the file does not say.")
     expires_at: TimeOut | None = Field(description="null: never.")
     original_url: Address
     renditions: dict[str, RenditionOut] = Field(description="`thumbnail` and `preview`.")
@@ -219,8 +219,12 @@ class CheckOut(BaseModel):
 
 class BulkResult(BaseModel):
     id: IdOut
-    status: int = Field(description="What the same change of this image alone would have answered.")
-    code: str | None = Field(description="Why it was refused; null: it is done.")
+    status: Literal[200, 404, 409, 503] = Field(
+        description="200: it is so now. Otherwise what the same change of this image alone would have answered."
+    )
+    code: Literal["not_found", "duplicate", "unavailable"] | None = Field(
+        description="Why it was refused; null: it is so now."
+    )
     detail: str | None
     image_id: IdOut | None = Field(description="The image that is in the way.")
 

@@ -63,12 +63,34 @@ def test_every_answer_is_described_with_all_that_belongs_to_it(schema: Json) -> 
                 assert "304" in operation["responses"], where
 
 
+THINGS = {"GalleryOut", "GalleryChanged", "ImageOut", "ImageUploaded", "LinkOut"}
+
+
+def test_every_header_that_programs_need_is_described(schema: Json) -> None:
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            for status, answer in operation["responses"].items():
+                where, headers = f"{method} {path} {status}", answer.get("headers", {})
+                body = answer.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
+                if body.rpartition("/")[2] in THINGS:
+                    assert headers["ETag"]["required"], where
+                if status in {"201", "302"}:
+                    assert headers["Location"]["required"], where
+                if status == "401":
+                    assert headers["WWW-Authenticate"]["required"], where
+    archive = _operation(schema, "download_zip")["responses"]["200"]
+    assert set(archive["content"]) == {"application/zip"}
+    assert archive["headers"]["Content-Length"]["required"]
+    assert "Location" in _operation(schema, "upload_image")["responses"]["200"]["headers"]
+
+
 def test_every_body_has_an_example_that_is_one(schema: Json) -> None:
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
-            for content in [body.get("content", {}).get("application/json") for body in bodies]:
-                if content:
+            contents = [content for body in bodies for content in body.get("content", {}).items()]
+            for kind, content in contents:
+                if kind in {"application/json", "multipart/form-data"}:
                     judge = Draft202012Validator(content["schema"] | {"components": schema["components"]})
                     assert not [error.message for error in judge.iter_errors(content["example"])], (method, path)
 
@@ -130,6 +152,36 @@ BREAKING: dict[str, tuple[Callable[[Json], object], str]] = {
     ),
     "status removed": (
         lambda s: s["paths"][LIST]["post"]["responses"].pop("201"), f"POST {LIST}: answers 201 no more"
+    ),
+    "refusal by another status": (
+        lambda s: s["paths"][ONE]["patch"]["responses"].pop("412"), f"PATCH {ONE}: answers 412 no more"
+    ),
+    "refusal by another code": (
+        lambda s: s["paths"][LIST]["post"]["responses"]["422"]["content"]["application/problem+json"]["schema"][
+            "allOf"
+        ][1]["properties"]["code"]["enum"].remove("expiry_too_late"),
+        f"POST {LIST} 422: is expiry_too_late no more",
+    ),
+    "field of a refusal removed": (
+        lambda s: _body(s, "Problem")["properties"].pop("fields"), f"POST {LIST} 422.fields: is gone"
+    ),
+    "refusal of another kind": (
+        lambda s: s["paths"][ONE]["get"]["responses"]["404"].update(content={"text/html": {}}),
+        f"GET {ONE} 404: is application/problem+json no more",
+    ),
+    "header removed": (
+        lambda s: s["paths"][LIST]["post"]["responses"]["201"]["headers"].pop("Location"),
+        f"POST {LIST} 201 Location: is gone",
+    ),
+    "header optional": (
+        lambda s: s["paths"][LIST]["get"]["responses"]["429"]["headers"]["Retry-After"].pop("required"),
+        f"GET {LIST} 429 Retry-After: may be missing",
+    ),
+    "header of another type": (
+        lambda s: s["paths"][LIST]["get"]["responses"]["429"]["headers"]["Retry-After"].update(
+            schema={"type": "string"}
+        ),
+        f"GET {LIST} 429 Retry-After: may be string",
     ),
     "field of a body removed": (
         lambda s: _body(s, "GalleryCreate")["properties"].pop("retention"), f"POST {LIST} body.retention: is gone"

@@ -17,6 +17,7 @@ from pytest_django import Settings
 from galleries.galleries import choose_cover, create_gallery
 from galleries.models import Gallery, Image
 from galleries.removal import remove_images
+from galleries.zips import PER_PERSON
 from gallery_site.accounts.models import User
 from tests.api.program import NOBODY, Program, copies, is_problem, moment, program_of
 from tests.pictures import store_image
@@ -233,6 +234,15 @@ def test_zip_holds_exactly_what_is_live(program: Program, gallery: Gallery, imag
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         assert archive.testzip() is None
         assert [(entry.file_size, entry.compress_type) for entry in archive.infolist()] == [(image.bytes, 0)]
+
+
+def test_head_of_a_zip_says_how_long_it_is_and_takes_no_turn(program: Program, gallery: Gallery, image: Image) -> None:
+    path = f"/galleries/{gallery.hex}/zip"
+    for _ in range(PER_PERSON + 1):
+        head = program.send("HEAD", path)
+        assert (head.status_code, head.getvalue()) == (200, b"")
+    whole = program.get(path)
+    assert int(head["Content-Length"]) == int(whole["Content-Length"]) == len(whole.getvalue())
 
 
 def test_zip_of_nothing_is_missing(program: Program, gallery: Gallery, image: Image) -> None:

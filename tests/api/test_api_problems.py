@@ -18,7 +18,7 @@ ALLOWED = {
     "/galleries/{gallery}/images": {"GET", "HEAD", "POST"},
     "/galleries/{gallery}/images/check": {"POST"},
     "/galleries/{gallery}/links": {"GET", "HEAD", "POST"},
-    "/galleries/{gallery}/zip": {"GET"},
+    "/galleries/{gallery}/zip": {"GET", "HEAD"},
     "/links/{link}": {"GET", "HEAD", "PATCH", "DELETE"},
     "/images/bulk": {"POST"},
     "/images/{image}": {"GET", "HEAD", "PATCH", "DELETE"},

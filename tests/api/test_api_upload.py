@@ -16,6 +16,7 @@ from django.conf import settings as site
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from PIL.Image import Exif
 from pytest_django import Settings
 
 from galleries.models import ApiToken, Gallery, Image, Usage
@@ -148,6 +149,13 @@ def test_fields_are_kept(program: Program, gallery: Gallery) -> None:
     assert Image.objects.get().source_sha256 == source
 
 
+def test_a_file_that_says_when_it_was_taken_is_believed(program: Program, gallery: Gallery) -> None:
+    exif = Exif()
+    exif.get_ifd(0x8769).update({0x9003: "2021:09:27 07:13:47", 0x9011: "-06:00"})
+    answer = program.upload(gallery, jpeg(1, exif=exif), taken_at="2020-07-01T12:00:00+02:00").json()
+    assert answer["taken_at"] == "2021-09-27T13:13:47Z"
+
+
 def test_metadata_keep_stores_the_bytes_as_they_came(program: Program, gallery: Gallery) -> None:
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"
     body = jpeg(1, exif=exif)
@@ -173,6 +181,8 @@ def test_empty_fields_are_as_if_not_sent(program: Program, gallery: Gallery) -> 
         ({"expires_at": "2036-01-01T00:00:00"}, "invalid_request", ["expires_at"]),
         ({"expires_at": "never"}, "invalid_request", ["expires_at"]),
         ({"taken_at": "2020-01-01 00:00"}, "invalid_request", ["taken_at"]),
+        ({"taken_at": "1825-12-31T23:59:59Z"}, "invalid_request", ["taken_at"]),
+        ({"taken_at": "9000-01-01T00:00:00Z"}, "invalid_request", ["taken_at"]),
         ({"source_sha256": "x"}, "invalid_request", ["source_sha256"]),
         ({"metadata": "all"}, "invalid_request", ["metadata"]),
         ({"filename": "x" * 1_001}, "invalid_request", ["filename"]),

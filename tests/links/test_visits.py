@@ -363,7 +363,7 @@ def test_a_passcode_that_was_right_once_is_not_right_for_ever(make_link: MakeLin
     """What a process remembers is bound to the stored hash, and a wrong one is never taken for it."""
     link = make_link(passcode=PASSCODE)
     assert [unlock(Client(), link), unlock(Client(), link, "another one")] == [302, 422]
-    change_link(link, kind="look", name="", max_downloads=None, passcode="mountain 33")
+    change_link(link, timezone.now(), kind="look", name="", max_downloads=None, passcode="mountain 33")
     assert [unlock(Client(), link), unlock(Client(), link, "mountain 33")] == [422, 302]
 
 
