@@ -21,6 +21,7 @@ from cleanup_lambda.keys import parse_key
 from galleries import crash
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
+OBJECT_MODE = 0o640  # nginx sends objects, and is in the group of their folder (deploy/install.sh)
 MAX_AGE = 900  # seconds in a browser; as long as a pass lives at least
 SHARED_MAX_AGE = 86_400  # seconds at an edge, which checks the pass at each request
 CACHE_CONTROL = f"max-age={MAX_AGE}, s-maxage={SHARED_MAX_AGE}, immutable"
@@ -101,6 +102,7 @@ class LocalMediaStorage(FileSystemStorage):
     def put(self, key: str, source: Path, content_type: str) -> None:
         target = self.object_path(key)
         try:
+            os.chmod(source, OBJECT_MODE)
             _sync(source)
             _link_into(source, target)
         except FileExistsError:
@@ -203,6 +205,7 @@ def _link(source: Path, target: Path) -> None:
         partial = target.with_name(f".{target.name}.part")
         try:
             shutil.copyfile(source, partial)
+            os.chmod(partial, OBJECT_MODE)
             _sync(partial)
             if target.exists():
                 raise FileExistsError(errno.EEXIST, "exists", str(target)) from None

@@ -22,6 +22,7 @@ from django.core.exceptions import ImproperlyConfigured
 from gallery_site.network import lan_address, own_address
 
 GIB = 1024**3
+CREDENTIAL = "image-gallery"  # the name before "_" of what systemd hands over
 MIB = 1024**2
 
 Signup = Literal["open", "invite", "closed"]
@@ -189,7 +190,7 @@ class _Reader:
         if not path:
             return self.text(name)
         try:
-            secret = Path(path).read_text().strip()
+            secret = self._readable(Path(path)).read_text().strip()
         except OSError as error:
             raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error.strerror}.") from None
         except UnicodeDecodeError:
@@ -197,6 +198,13 @@ class _Reader:
         if not secret:
             raise ImproperlyConfigured(f"{name}_FILE names a file that is empty.")
         return secret
+
+    def _readable(self, path: Path) -> Path:
+        """Where this process may read ``path``: systemd hands root's own files over under other names
+        (LoadCredential in deploy/systemd)."""
+        credentials = self.text("CREDENTIALS_DIRECTORY")
+        handed = Path(credentials, f"{CREDENTIAL}_{path.name}")
+        return handed if credentials and handed.exists() else path
 
     def words(self, name: str) -> tuple[str, ...]:
         return tuple(word.strip() for word in self.text(name).split(",") if word.strip())

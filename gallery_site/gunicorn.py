@@ -24,6 +24,7 @@ QUICK_STOP_SECONDS = 3
 LAST_RESORT_SECONDS = QUICK_STOP_SECONDS + 2
 
 wsgi_app = "gallery_site.wsgi:application"
+# On a server systemd hands the socket over (deploy/systemd), and this does not count.
 bind = join_address(*listen_address(os.environ))
 worker_class = "gthread"
 workers = int(os.environ.get("GALLERY_WORKERS", "1"))
@@ -43,6 +44,8 @@ loglevel = "warning"
 
 def when_ready(server: Arbiter) -> None:
     """The sockets listen: tell the person at the terminal where."""
+    if server.systemd:
+        return
     from gallery_site.banner import print_banner
 
     print_banner(os.environ)

@@ -55,7 +55,8 @@ CLOUDFRONT_KEY_ID = ENVIRONMENT.cloudfront_key_id
 CLOUDFRONT_PRIVATE_KEY = ENVIRONMENT.cloudfront_private_key
 CLOUDFRONT_DISTRIBUTION_ID = ENVIRONMENT.cloudfront_distribution_id
 UPLOAD_DIR = DATA_DIR / "incoming"
-RUN_TIMERS = True
+# Sweep and drain beside the requests of each process; "0" for a process that is only tried (deploy/install.sh).
+RUN_TIMERS = os.environ.get("GALLERY_TIMERS", "1") == "1"
 
 # --- applications -----------------------------------------------------------------------------------------------------
 

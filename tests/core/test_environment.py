@@ -118,6 +118,15 @@ def test_a_secret_may_be_a_file(tmp_path: Path, name: str) -> None:
     assert getattr(site, field) == "of a file"
 
 
+def test_a_secret_of_root_is_read_where_systemd_hands_it_over(tmp_path: Path) -> None:
+    (tmp_path / "image-gallery_secret-key").write_text("handed over\n")
+    given = {"DJANGO_SECRET_KEY_FILE": "/etc/image-gallery/secret-key", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert read_environment(given, tmp_path).secret_key == "handed over"
+    (tmp_path / "own").write_text("own\n")
+    given["DJANGO_SECRET_KEY_FILE"] = str(tmp_path / "own")
+    assert read_environment(given, tmp_path).secret_key == "own"
+
+
 def test_a_private_key_may_be_a_file(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text(key_pair()[0])
     given = AWS | {n: v for n, v in CLOUDFRONT.items() if n != "CLOUDFRONT_PRIVATE_KEY"}

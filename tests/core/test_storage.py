@@ -50,6 +50,24 @@ def test_an_object_is_what_was_put(store: LocalMediaStorage, source: Path) -> No
     assert _read(store, KEY) == b"the bytes"
 
 
+def test_the_group_may_read_an_object_and_others_may_not(
+    store: LocalMediaStorage, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """nginx is in the group of the folder; what an upload is written to is its owner's alone."""
+    source.chmod(0o600)
+    store.put(KEY, source, "image/jpeg")
+    assert store.object_path(KEY).stat().st_mode & 0o777 == 0o640
+    monkeypatch.setattr(os, "link", _refuse_to_link)
+    other = source.with_name("other")
+    other.write_bytes(b"more")
+    store.put(THUMBNAIL, other, "image/webp")
+    assert store.object_path(THUMBNAIL).stat().st_mode & 0o777 == 0o640
+
+
+def _refuse_to_link(*arguments: object) -> None:
+    raise OSError(errno.EXDEV, "another disk")
+
+
 def test_a_key_is_used_once(store: LocalMediaStorage, source: Path) -> None:
     store.put(KEY, source, "image/jpeg")
     other = source.with_name("other")

@@ -7,13 +7,16 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.live import ROOT, LiveSite, free_port
+from deploy.nginx_files import write_files
+from tests.live import free_port
 
 NGINX = "/usr/sbin/nginx"
-SHIPPED = ROOT / "deploy" / "nginx"
+SITE = "http://gallery.example.org"
+PATIENCE = 20.0  # seconds
 
 # pytest's folders are open to their owner alone, whom nginx would stop being.
 MAIN = """
@@ -21,8 +24,9 @@ MAIN = """
 daemon off;
 pid {home}/nginx.pid;
 worker_processes 2;
+worker_rlimit_nofile 8192;
 error_log {home}/start.log notice;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 2048; }}
 http {{
     include /etc/nginx/mime.types;
     client_body_temp_path {home}/body;
@@ -30,53 +34,55 @@ http {{
     fastcgi_temp_path {home}/fastcgi;
     uwsgi_temp_path {home}/uwsgi;
     scgi_temp_path {home}/scgi;
-    include {home}/image-gallery.conf;
-    server {{
-        listen 127.0.0.1:{port} default_server;
-        return 444;
-    }}
-    server {{
-        listen 127.0.0.1:{port};
-        server_name localhost gallery.example.org;
-        include {home}/site.conf;
-    }}
+    include {home}/etc/conf.d/*.conf;
+    include {home}/etc/sites-enabled/*;
 }}
 """
 
 
 @dataclass
 class Nginx:
-    """nginx in front of ``site``, with everything that it writes below ``home``."""
+    """nginx in front of what listens on ``sockets``; everything that it writes is below ``home``. ``fronts`` is
+    GALLERY_FRONT_PROXIES; by default it believes this machine, so that a test can say who asks."""
 
     home: Path
-    site: LiveSite
-    port: int = 0
+    data_dir: Path
+    sockets: Sequence[Path]
+    site_url: str = SITE
+    fronts: str = "127.0.0.1/32"
+    port: int = field(default_factory=free_port)
+    tls_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
-
-    def __post_init__(self) -> None:
-        self.port = self.port or free_port()
 
     @property
     def address(self) -> str:
         return f"http://localhost:{self.port}"
 
     def configure(self) -> None:
-        """Write the shipped files with this test's places."""
-        (self.home / "pages").mkdir(parents=True)
+        """Write the shipped files as install.sh does, then put this test's places into them."""
+        etc = self.home / "etc"
+        write_files(etc, self.site_url, "localhost", self.fronts)
         places = {
-            "unix:/run/image-gallery/site.sock": f"127.0.0.1:{self.site.port}",
-            "/var/cache/nginx/image-gallery": str(self.home / "passes"),
+            "    server unix:/run/image-gallery/site.sock fail_timeout=0;": "\n".join(
+                f"    server unix:{path} fail_timeout=0;" for path in self.sockets
+            ),
+            "/var/cache/nginx/image-gallery": f"{self.home}/passes",
             "/var/log/nginx/": f"{self.home}/",
-            "/var/lib/image-gallery": str(self.site.data_dir),
-            "/usr/share/image-gallery": str(self.home / "pages"),
+            "/var/lib/image-gallery": str(self.data_dir),
+            "    listen [::]:80 default_server;\n": "",
+            "    listen [::]:443 ssl default_server;\n": "",
+            "    listen [::]:80;\n": "",
+            "listen 80": f"listen 127.0.0.1:{self.port}",
+            "listen 443": f"listen 127.0.0.1:{self.tls_port}",
         }
-        for name in ("image-gallery.conf", "site.conf"):
-            text = (SHIPPED / name).read_text()
-            for shipped, here in places.items():
-                text = text.replace(shipped, here)
-            (self.home / name).write_text(text)
+        for path in etc.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                text = path.read_text()
+                for shipped, here in places.items():
+                    text = text.replace(shipped, here)
+                path.write_text(text)
         user = "user root;" if os.geteuid() == 0 else ""
-        (self.home / "nginx.conf").write_text(MAIN.format(user=user, home=self.home, port=self.port))
+        (etc / "nginx.conf").write_text(MAIN.format(user=user, home=self.home))
 
     def start(self) -> None:
         """Start it and wait until it listens.
@@ -84,9 +90,12 @@ class Nginx:
         Raises:
             RuntimeError: it ended or does not listen; with its own words.
         """
-        command = [NGINX, "-p", str(self.home), "-c", str(self.home / "nginx.conf")]
+        if not (self.home / "etc").exists():
+            self.configure()
+        (self.home / "nginx.pid").unlink(missing_ok=True)
+        command = [NGINX, "-p", str(self.home), "-c", str(self.home / "etc" / "nginx.conf")]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self.process.poll() is None:
             if (self.home / "nginx.pid").exists():
                 return
@@ -96,23 +105,39 @@ class Nginx:
         raise RuntimeError(f"nginx did not start: {process.communicate()[1].decode()}")
 
     def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL for all of it."""
+        self._end(signal.SIGKILL)
+
+    def reload(self) -> None:
+        """As ``systemctl reload nginx``."""
+        assert self.process is not None
+        os.kill(self.process.pid, signal.SIGHUP)
+
+    def _end(self, number: signal.Signals) -> None:
         if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGTERM)
-            self.process.communicate(timeout=10)
+            os.killpg(self.process.pid, number)
+            self.process.communicate(timeout=PATIENCE)
             self.process = None
 
     @property
     def log(self) -> str:
         """The access log."""
-        return (self.home / "image-gallery.log").read_text()
+        path = self.home / "image-gallery.log"
+        return path.read_text() if path.exists() else ""
 
     def lines(self) -> int:
         """How many lines the access log has now."""
         return len(self.log.splitlines())
 
+    def logs(self) -> str:
+        """Everything that it has logged, its start and its errors too."""
+        return "\n".join(path.read_text(errors="replace") for path in sorted(self.home.glob("*.log")))
+
     def forget_passes(self) -> None:
         """As if the minute were over: nginx drops what it knows of passes (a new process starts with nothing)."""
         self.stop()
         shutil.rmtree(self.home / "passes")
-        (self.home / "nginx.pid").unlink(missing_ok=True)
         self.start()

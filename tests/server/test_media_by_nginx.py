@@ -9,17 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.faults.ledger import Uploader
-from tests.faults.site import FaultSite, picture
+from tests.faults.site import picture
 from tests.faults.web import Answer, ask
 from tests.server.nginx import Nginx
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def alice(nginx: Nginx) -> Uploader:
-    assert isinstance(nginx.site, FaultSite)
-    return Uploader(nginx.address, nginx.site.tokens[0])
 
 
 def thumbnail(alice: Uploader, image: str) -> str:

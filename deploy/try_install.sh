@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# install.sh on a bare Debian, with a systemd of its own, up to a page, an upload and an upgrade without a dropped request.
+#
+#   deploy/try_install.sh [FOLDER]     as root; wants debootstrap and systemd-container, and some 2 GB in FOLDER
+#
+# Takes four to six minutes and needs control groups, so .ci/run does not do it. The machine inside has no network but
+# its own loopback: what the distribution and the lock file give is brought in before it starts.
+set -euo pipefail
+SOURCE=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
+PLACE=${1:-$(mktemp -d /tmp/image-gallery-try.XXXX)}
+MACHINE=$PLACE/machine
+NAME=gallery.example.org
+step() { echo "--- $* ($SECONDS s)"; }
+
+command -v debootstrap systemd-nspawn >/dev/null || { echo "apt install debootstrap systemd-container" >&2; exit 2; }
+mkdir -p "$PLACE"
+
+if [ ! -e "$MACHINE/.prepared" ]; then
+  step "a bare Debian"
+  debootstrap --variant=minbase --include=ca-certificates,systemd-sysv,dbus bookworm "$MACHINE" >"$PLACE/debootstrap.log"
+  cp -r /etc/apt/apt.conf.d/. "$MACHINE/etc/apt/apt.conf.d/"
+  cp /etc/ssl/certs/ca-certificates.crt "$MACHINE/etc/ssl/certs/"
+  cp /etc/resolv.conf "$MACHINE/etc/resolv.conf"
+  step "what the distribution gives"
+  mkdir -p "$MACHINE/srv/image-gallery/deploy"
+  cp "$SOURCE/deploy/install.sh" "$MACHINE/srv/image-gallery/deploy/"
+  systemd-nspawn --quiet --directory="$MACHINE" --register=no --keep-unit --pipe /srv/image-gallery/deploy/install.sh packages
+  touch "$MACHINE/.prepared"
+fi
+
+step "what the lock file names"
+mkdir -p "$MACHINE/wheels"
+cp "$SOURCE/requirements.txt" "$MACHINE/wheels/"
+systemd-nspawn --quiet --directory="$MACHINE" --register=no --keep-unit --pipe sh -ec '
+  [ -d /wheels/.venv ] || python3 -m venv /wheels/.venv
+  /wheels/.venv/bin/pip download --quiet --quiet --only-binary=:all: --require-hashes -r /wheels/requirements.txt -d /wheels'
+
+bring() { # the clone, as it is now
+  rm -rf "$MACHINE/srv/image-gallery"
+  mkdir -p "$MACHINE/srv/image-gallery"
+  tar -C "$SOURCE" --exclude=./.git --exclude=./.venv --exclude=./.venv-aws --exclude=./var -cf - . | tar -C "$MACHINE/srv/image-gallery" -xf -
+}
+bring
+
+step "the machine starts"
+systemd-nspawn --quiet --directory="$MACHINE" --boot --machine=gallery-try --register=no --keep-unit --private-network \
+  --console=pipe </dev/null >"$PLACE/boot.log" 2>&1 &
+guard=$!
+trap 'kill $guard 2>/dev/null; wait $guard 2>/dev/null || true' EXIT
+for _ in $(seq 100); do
+  inside=$(cat "/proc/$guard/task/$guard/children" 2>/dev/null | awk '{print $1}')
+  [ -n "$inside" ] && nsenter -t "$inside" -a /bin/systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded' && break
+  sleep 0.3
+done
+in_machine() {
+  nsenter -t "$inside" -a /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
+    PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels "$@"
+}
+
+step "install"
+in_machine SITE_URL=http://$NAME /srv/image-gallery/deploy/install.sh
+step "ask"
+in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME"
+step "the same again, under load"
+in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --during /srv/image-gallery/deploy/install.sh
+step "an upgrade that is not ready"
+in_machine sh -c 'mkdir -p /srv/broken && cp -r /srv/image-gallery/. /srv/broken && echo "raise SystemExit(1)" >>/srv/broken/gallery_site/wsgi.py'
+in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --fails --during /srv/broken/deploy/install.sh
+step "a newer release, and back"
+in_machine sh -c 'echo "# newer" >>/srv/image-gallery/gallery_site/wsgi.py'
+in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --during /srv/image-gallery/deploy/install.sh
+in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --during "/srv/image-gallery/deploy/install.sh rollback"
+step "one side alone is left"
+in_machine systemctl list-units --no-pager --no-legend 'image-gallery*' | tee "$PLACE/units.txt"
+[ "$(grep -c 'web@..service.*running' "$PLACE/units.txt")" = 1 ]
+step "how safe the units are, and what they logged"
+in_machine systemd-analyze security --no-pager image-gallery-web@a.service image-gallery-web@b.service | tail -3
+in_machine systemctl start image-gallery-sweep.service image-gallery-drain.service
+in_machine systemctl --no-pager --failed
+step "done: all as it should be"
