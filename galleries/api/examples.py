@@ -98,7 +98,7 @@ EXAMPLES: dict[str, Json] = {
     "ImageOut": IMAGE,
     "ImageUploaded": IMAGE | {"duplicate": False},
     "ImagePage": {"items": [IMAGE], "next": None},
-    "CheckOut": {"items": [{"hash": _HASH, "image_id": _IMAGE_ID}]},
+    "CheckOut": {"items": [{"hash": _HASH, "image_id": _IMAGE_ID, "exact": True}]},
     "BulkOut": {
         "results": [{"id": _IMAGE_ID, "status": 200, "code": None, "detail": None, "image_id": None}, _REFUSED]
     },

@@ -40,7 +40,8 @@ def check_images(request: TokenRequest, gallery_id: Id, payload: HashesIn) -> di
     now = timezone.now()
     held = find_held(open_gallery(request, gallery_id, now), payload.hashes, now)
     asked = dict.fromkeys(payload.hashes)
-    return {"items": [{"hash": each, "image_id": held[each].hex} for each in asked if each in held]}
+    found = [(each, held[each]) for each in asked if each in held]
+    return {"items": [{"hash": each, "image_id": one.image_id.hex, "exact": one.exact} for each, one in found]}
 
 
 @router.post(

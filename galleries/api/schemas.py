@@ -211,6 +211,7 @@ class ImagePage(BaseModel):
 class Match(BaseModel):
     hash: Hash
     image_id: IdOut
+    exact: bool = Field(description="These very bytes were uploaded; false: the image was made from this file.")
 
 
 class CheckOut(BaseModel):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 from galleries.cli.errors import Away, CliError, WrongUse
 from galleries.cli.web import Site
 
 Gallery = dict[str, Any]
+LOOKS = 4  # about four seconds: what was begun before a time-out in between may end by then
+_DROPPED = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 def find_gallery(site: Site, name: str) -> Gallery:
@@ -29,7 +32,9 @@ def find_or_make_gallery(site: Site, name: str, retention: str | None) -> tuple[
 
     Making one is not sent twice blindly: when no answer came, it is looked for first.
     """
-    for _ in range(3):
+    for attempt in range(LOOKS):
+        if attempt:
+            site.patience.wait(attempt, None)
         gallery = _look(site, name)
         if gallery is not None:
             return gallery, False
@@ -43,8 +48,15 @@ def find_or_make_gallery(site: Site, name: str, retention: str | None) -> tuple[
     raise last
 
 
+def as_title(name: str) -> str:
+    """``name`` as the site keeps it: NFC (macOS gives names in NFD), without what cannot be seen, single blanks."""
+    text = unicodedata.normalize("NFC", name.replace("\r", "\n"))
+    kept = (c for c in text if c in {"\n", "\u200d"} or unicodedata.category(c) not in _DROPPED)
+    return " ".join("".join(kept).split())
+
+
 def _look(site: Site, name: str) -> Gallery | None:
-    wanted = " ".join(name.split())
+    wanted = as_title(name)
     found: list[Gallery] = [each for each in site.items("/galleries") if name == each["id"] or wanted == each["title"]]
     if re.fullmatch("[0-9a-f]{32}", name):
         found = [each for each in found if each["id"] == name] or found

@@ -28,6 +28,12 @@ def login_file() -> Path:
     return Path(base) / "image-gallery" / "login.json"
 
 
+def site_address(given: str | None) -> str:
+    """The site that is meant: as ``given``, of ``GALLERY_URL``, of the last login, or on this machine."""
+    stored = _stored()
+    return (given or os.environ.get("GALLERY_URL") or (stored.url if stored else DEFAULT_URL)).rstrip("/")
+
+
 def read_login(url: str | None = None) -> Login:
     """The login of ``GALLERY_URL`` and ``GALLERY_TOKEN`` where they are set, otherwise what ``gallery login`` stored.
 
@@ -37,13 +43,13 @@ def read_login(url: str | None = None) -> Login:
         WrongUse: there is none for this site.
     """
     stored = _stored()
-    wanted = url or os.environ.get("GALLERY_URL") or (stored.url if stored else DEFAULT_URL)
+    wanted = site_address(url)
     token = os.environ.get("GALLERY_TOKEN", "")
-    if not token and stored and stored.url == wanted.rstrip("/"):
+    if not token and stored and stored.url == wanted:
         token = stored.token
     if not token:
         raise WrongUse(f"No token for {wanted}: run `gallery login --url {wanted}` first.")
-    return Login(wanted.rstrip("/"), token)
+    return Login(wanted, token)
 
 
 def store_login(login: Login) -> Path:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from galleries.cli.errors import CliError, WrongUse
 from galleries.cli.listing import galleries_table, images_table, list_galleries, list_images, share
-from galleries.cli.login import DEFAULT_URL, Login, ask_secret, read_login, store_login
+from galleries.cli.login import DEFAULT_URL, Login, ask_secret, read_login, site_address, store_login
 from galleries.cli.progress import Progress, human, printable
 from galleries.cli.pull import pull
 from galleries.cli.push import push
@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"gallery: {printable(error.detail)}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
+        _tell(options, {"error": {"code": "interrupted", "detail": "Interrupted; run it again to go on."}}, "")
         print("\ngallery: interrupted; run it again to go on.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # `gallery ls | head`
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     each.add_argument("folder", type=Path)
     each.add_argument("--gallery", required=True, metavar="NAME", help="title or id; made when there is none")
     each.add_argument("--retention", choices=RETENTIONS, help="how long a gallery that is made keeps its photos")
+    each.add_argument("--originals", action="store_true", help="send also what is there in another quality alone")
     each.add_argument("--keep-metadata", action="store_true", help="leave location and camera data in the files")
     _add_jobs(each)
     each = add("pull", _pull, "fetch a gallery's originals into a folder; again: what is missing")
@@ -93,7 +95,7 @@ def _jobs(text: str) -> int:
 
 
 def _login(options: argparse.Namespace) -> int:
-    url = (options.url or DEFAULT_URL).rstrip("/")
+    url = site_address(options.url)
     token = ask_secret(f"Token for {url}: ", "GALLERY_TOKEN")
     if not token:
         raise WrongUse("No token was given.")
@@ -118,12 +120,15 @@ def _push(options: argparse.Namespace) -> int:
             progress,
             retention=options.retention,
             keep=options.keep_metadata,
+            originals=options.originals,
             jobs=options.jobs,
         )
     result = pushed.as_json()
     if options.retention and options.retention != pushed.gallery["retention"]:
         progress.say(f"{pushed.gallery['title']} keeps photos {pushed.gallery['retention']}; that was left as it is.")
     sentence = f"{result['sent']} sent ({human(progress.bytes_moved)}), {result['here']} there already"
+    if result["lighter"]:
+        sentence += f", {result['lighter']} there in another quality (--originals sends those too)"
     _tell(options, result, _with_failures(sentence, len(result["failed"])))
     return 1 if result["failed"] else 0
 

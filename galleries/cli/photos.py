@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from galleries.cli.errors import CliError, WrongUse
 
-SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".avif", ".heic", ".heif", ".hif"}
+# Of galleries/filenames.py, which is not there where the client is; a test holds the two together.
+SUFFIXES = {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif"),
+    *(".avif", ".avifs", ".heic", ".heif", ".hif", ".heics"),
+}
 CHUNK = 256 * 1024
 
 
@@ -26,10 +31,12 @@ class Photo:
 
 @dataclass(frozen=True)
 class Folder:
-    """What is in a folder: its photos, and how many files beside them are none. Hidden ones do not count."""
+    """What is in a folder: its photos, and how many files beside them are none. Hidden ones do not count.
+    ``unreadable``: by name, why a photo or a folder below could not be looked at."""
 
     photos: list[Photo]
     others: int
+    unreadable: dict[str, CliError] = field(default_factory=dict)
 
 
 def read_folder(folder: Path) -> Folder:
@@ -42,19 +49,32 @@ def read_folder(folder: Path) -> Folder:
         return Folder([Photo(folder, folder.name, folder.stat().st_size)], 0)
     if not folder.is_dir():
         raise WrongUse(f"There is no folder {folder}.")
-    photos: list[Photo] = []
+    found = Folder([], 0)
     others = 0
-    for place, folders, files in os.walk(folder):
+
+    def note(error: OSError) -> None:
+        found.unreadable[os.path.relpath(error.filename, folder)] = unreadable(error)
+
+    for place, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(place, name)
-            if name.startswith(".") or not path.is_file():
+            is_photo = path.suffix.lower() in SUFFIXES
+            if name.startswith("."):
                 continue
-            if path.suffix.lower() in SUFFIXES:
-                photos.append(Photo(path, str(path.relative_to(folder)), path.stat().st_size))
-            else:
+            try:
+                status = path.stat()
+            except FileNotFoundError:  # a link to nothing, or gone just now
+                continue
+            except OSError as error:
+                if is_photo:
+                    note(error)
+                continue
+            if stat.S_ISREG(status.st_mode) and is_photo:
+                found.photos.append(Photo(path, str(path.relative_to(folder)), status.st_size))
+            elif stat.S_ISREG(status.st_mode):
                 others += 1
-    return Folder(photos, others)
+    return Folder(found.photos, others, found.unreadable)
 
 
 def hash_file(path: Path) -> str:

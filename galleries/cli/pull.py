@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import unicodedata
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ from typing import Any
 
 from galleries.cli.errors import Away, CliError, Refused, Stopped, WrongUse
 from galleries.cli.finding import find_gallery
+from galleries.cli.parts import open_part, part_of, take_name
 from galleries.cli.photos import CHUNK, hash_file
 from galleries.cli.progress import Progress
 from galleries.cli.web import ATTEMPTS, Site
@@ -79,14 +81,15 @@ def pull(site: Site, name: str, folder: Path, progress: Progress, *, jobs: int) 
         raise WrongUse(f"{folder} cannot be made: {error.strerror}.") from None
     images = list(site.items(f"/galleries/{gallery['id']}/images"))
     progress.expect(len(images), sum(image["bytes"] for image in images))
+    names = choose_names(images)
     fetcher = _Fetcher(site, folder, progress)
     pulled = Pulled(gallery)
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            pulled.files += pool.map(fetcher.fetch, images, fetcher.names(images))
+            pulled.files += pool.map(lambda image: fetcher.fetch(image, names[image["id"]]), images)
         except BaseException:
-            site.patience.stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
+            site.stop()
             raise
     return pulled
 
@@ -106,35 +109,52 @@ def safe_name(filename: str, content_type: str, fallback: str) -> str:
     return stem.encode()[:room].decode(errors="ignore") + dot + suffix
 
 
+@dataclass(frozen=True)
+class Names:
+    """What an image's file may be called: as the site says when no older one of the gallery has that name (case does
+    not tell names apart everywhere), or with its id in the name."""
+
+    plain: str
+    with_id: str
+    is_first: bool
+
+    @property
+    def all(self) -> tuple[str, str]:
+        return self.plain, self.with_id
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        return self.all if self.is_first else (self.with_id,)
+
+
+def choose_names(images: Sequence[Image]) -> dict[str, Names]:
+    """The names of each image, by its id. Of several with one name the oldest keeps it: what is added later changes no
+    file's name."""
+    taken: set[str] = set()
+    names = {}
+    for image in sorted(images, key=lambda image: str(image["id"])):  # ids are in the order of time
+        name = safe_name(image["filename"], image["content_type"], image["id"])
+        path = Path(name)
+        with_id = f"{path.stem}-{image['id'][-12:]}{path.suffix}"
+        names[image["id"]] = Names(name, with_id, name.casefold() not in taken)
+        taken.add(name.casefold())
+    return names
+
+
 class _Fetcher:
     """Fetches images into one folder; never writes over a file that is there."""
 
     def __init__(self, site: Site, folder: Path, progress: Progress) -> None:
         self.site, self.folder, self.progress = site, folder, progress
 
-    def names(self, images: list[Image]) -> list[list[str]]:
-        """For each image the names it may take, the best first: its own, and one with its id. Of several with one name
-        the first keeps it; case does not tell names apart everywhere."""
-        taken: set[str] = set()
-        names = []
-        for image in images:
-            name = safe_name(image["filename"], image["content_type"], image["id"])
-            path = Path(name)
-            with_id = f"{path.stem}-{image['id'][-12:]}{path.suffix}"
-            free = unicodedata.normalize("NFC", name).casefold() not in taken
-            taken.add(name.casefold())
-            names.append([name, with_id] if free else [with_id])
-        return names
-
-    def fetch(self, image: Image, names: list[str]) -> Fetched:
+    def fetch(self, image: Image, names: Names) -> Fetched:
         """Fetch one image, unless one of its names holds it already."""
-        name = names[0]
+        name = names.own[0]
         try:
             if self.site.patience.stop.is_set():
                 raise Stopped
             try:
-                name, here = self._choose(image, names)
-                outcome = "here" if here else self._fetch(image, name)
+                name, outcome = self._fetch(image, names)
             except OSError as error:
                 raise _unwritable(error) from None
         except CliError as error:
@@ -147,41 +167,56 @@ class _Fetcher:
         self.progress.finish(image["bytes"])
         return Fetched(image["id"], name, outcome)
 
-    def _choose(self, image: Image, names: list[str]) -> tuple[str, bool]:
-        """The first name that is free or holds this very image, and whether it does."""
-        for name in names:
+    def _fetch(self, image: Image, names: Names) -> tuple[str, str]:
+        """The name of the image's file, and ``here``, ``fetched`` or ``gone``."""
+        name, here = self._choose(image, names)
+        if here:
+            return name, "here"
+        part = part_of(self.folder, image["id"])
+        with open_part(part, self.site.patience.stop) as file:
+            name, here = self._choose(image, names)  # another pull may have fetched it while this one waited for it
+            if not here and not self._complete(file, image):
+                part.unlink(missing_ok=True)
+                return name, "gone"
+            if here:
+                part.unlink(missing_ok=True)
+                return name, "here"
+            os.fsync(file.fileno())
+            take_name(part, self.folder / name)
+            _set_time(self.folder / name, image)
+        return name, "fetched"
+
+    def _choose(self, image: Image, names: Names) -> tuple[str, bool]:
+        """The name that holds this very image already, otherwise one that is free; and whether it holds it."""
+        for name in names.all:
             path = self.folder / name
-            if not os.path.lexists(path):
-                return name, False
             if path.is_file() and path.stat().st_size == image["bytes"] and hash_file(path) == image["stored_sha256"]:
                 return name, True
+        for name in names.own:
+            if not os.path.lexists(self.folder / name):
+                return name, False
         raise CliError("in_the_way", "Another file has its name already.")
 
-    def _fetch(self, image: Image, name: str) -> str:
-        """Fetch into the unfinished file, as often as it takes; ``fetched`` or ``gone``."""
-        part, address = self.folder / f".{image['id']}.part", str(image["original_url"])
+    def _complete(self, file: BufferedRandom, image: Image) -> bool:
+        """Fetch what is missing, as often as it takes; False: the image is gone."""
+        address = str(image["original_url"])
         trouble: CliError = CliError("corrupt", "What came is not what the site promised.")
         for attempt in range(ATTEMPTS):
             if attempt:
                 self.site.patience.wait(attempt, None)
-            with _open_part(part) as file:
-                try:
-                    status = self._fill(file, image, address)
-                except (OSError, HTTPException) as error:  # writing has its own
-                    trouble = Away(f"The file's address does not answer: {error}.")
-                    continue
-                if status in COMPLETE and _matches(file, image):
-                    os.fsync(file.fileno())
-                    _take_name(part, self.folder / name)
-                    _set_time(self.folder / name, image)
-                    return "fetched"
-                if os.fstat(file.fileno()).st_size >= image["bytes"]:
-                    file.truncate(0)  # not what was promised: from the beginning
+            try:
+                status = self._fill(file, image, address)
+            except (OSError, HTTPException) as error:  # writing has its own
+                trouble = Away(f"The file's address does not answer: {error}.")
+                continue
+            if status in COMPLETE and _matches(file, image):
+                return True
+            if os.fstat(file.fileno()).st_size >= image["bytes"]:
+                file.truncate(0)  # not what was promised: from the beginning
             if status in ENDED:  # the pass has ended, or the image has
                 fresh = self._again(image)
                 if fresh is None:
-                    part.unlink(missing_ok=True)
-                    return "gone"
+                    return False
                 address = fresh
             if status not in COMPLETE:
                 trouble = CliError("refused", f"The site answered {status} for the file.")
@@ -226,29 +261,9 @@ def _unwritable(error: OSError) -> CliError:
     return CliError("unwritable", f"It cannot be written: {error.strerror}.")
 
 
-def _open_part(path: Path) -> BufferedRandom:
-    """The unfinished file, which is never a link to somewhere else."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
-    return os.fdopen(descriptor, "r+b")
-
-
 def _matches(file: BufferedRandom, image: Image) -> bool:
     file.seek(0)
     return bool(hashlib.file_digest(file, "sha256").hexdigest() == image["stored_sha256"])
-
-
-def _take_name(part: Path, path: Path) -> None:
-    """Give a finished file its name, but never another file's: linking fails where one has it."""
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise CliError("in_the_way", "Another file got its name meanwhile.") from None
-    except OSError:  # a file system without links
-        if os.path.lexists(path):
-            raise CliError("in_the_way", "Another file got its name meanwhile.") from None
-        part.rename(path)
-    else:
-        part.unlink()
 
 
 def _set_time(path: Path, image: Image) -> None:

@@ -24,7 +24,8 @@ SHARED = {"unauthorized", "forbidden", "quota_exceeded", "storage_full", "not_fo
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of one file: ``sent``, ``here`` (nothing was sent), or ``failed`` with a code."""
+    """What became of one file: ``sent``, ``here`` or ``lighter`` (nothing was sent: it is there, or something that was
+    made from it, in another quality), or ``failed`` with a code."""
 
     file: str
     outcome: str
@@ -55,15 +56,25 @@ class Pushed:
             "gallery": {"id": self.gallery["id"], "title": self.gallery["title"], "made": self.made},
             "sent": self.count("sent"),
             "here": self.count("here"),
+            "lighter": self.count("lighter"),
             "failed": failed,
             "not_photos": self.others,
         }
 
 
 def push(
-    site: Site, folder: Path, name: str, progress: Progress, *, retention: str | None, keep: bool, jobs: int
+    site: Site,
+    folder: Path,
+    name: str,
+    progress: Progress,
+    *,
+    retention: str | None,
+    keep: bool,
+    originals: bool,
+    jobs: int,
 ) -> Pushed:
-    """Send what the gallery called ``name`` does not hold yet; it is made when there is none.
+    """Send what the gallery called ``name`` does not hold yet; it is made when there is none. ``originals``: also where
+    it holds something that was made from the same file.
 
     Raises:
         CliError: nothing could be begun.
@@ -72,14 +83,17 @@ def push(
     gallery, made = find_or_make_gallery(site, name, retention)
     progress.expect(len(found.photos), sum(photo.size for photo in found.photos))
     pushed = Pushed(gallery, made, found.others)
-    sender = _Sender(site, gallery["id"], progress, keep)
+    for lost, error in found.unreadable.items():
+        progress.say(f"{lost}: {error.detail}")
+        pushed.files.append(Sent(lost, "failed", code=error.code, detail=error.detail))
+    sender = _Sender(site, gallery["id"], progress, keep, originals)
     with ThreadPoolExecutor(jobs) as pool:
         try:
             for each in sender.send_all(found.photos, pool, jobs):
                 pushed.files.append(each)
         except BaseException:
-            site.patience.stop.set()  # ends what is on its way in the other threads
             pool.shutdown(wait=False, cancel_futures=True)
+            site.stop()  # ends what is on its way in the other threads
             raise
     return pushed
 
@@ -87,10 +101,11 @@ def push(
 class _Sender:
     """Sends photos to one gallery, each at most once."""
 
-    def __init__(self, site: Site, gallery_id: str, progress: Progress, keep: bool) -> None:
-        self.site, self.gallery_id, self.progress, self.keep = site, gallery_id, progress, keep
+    def __init__(self, site: Site, gallery_id: str, progress: Progress, keep: bool, originals: bool) -> None:
+        self.site, self.gallery_id, self.progress = site, gallery_id, progress
+        self.keep, self.originals = keep, originals
         self.first: dict[str, Future[Sent]] = {}  # by hash: the same picture twice in a folder is sent once
-        self.here: dict[str, str] = {}
+        self.here: dict[str, tuple[str, str]] = {}  # by hash: the image's id, and "here" or "lighter"
         self.asked = False
 
     def send_all(self, photos: Sequence[Photo], pool: ThreadPoolExecutor, jobs: int) -> Iterator[Sent]:
@@ -107,7 +122,8 @@ class _Sender:
                     continue
                 if found in self.here:
                     self.progress.finish(photo.size)
-                    futures.append((photo, Sent(photo.name, "here", self.here[found])))
+                    image_id, outcome = self.here[found]
+                    futures.append((photo, Sent(photo.name, outcome, image_id)))
                 elif found in self.first:
                     futures.append((photo, self.first[found]))
                 else:
@@ -139,7 +155,10 @@ class _Sender:
             self.site.patience.stop.set()
             return
         self.asked = True
-        self.here |= {each["hash"]: each["image_id"] for each in found["items"]}
+        for each in found["items"]:
+            exact = each.get("exact", True)
+            if exact or not self.originals:
+                self.here[each["hash"]] = (each["image_id"], "here" if exact else "lighter")
 
     def _send(self, photo: Photo, sha256: str) -> Sent:
         if self.site.patience.stop.is_set():

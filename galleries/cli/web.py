@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, Self
@@ -20,6 +21,7 @@ FIRST_WAIT = 0.5  # seconds, doubled each time and cut to a random part: about a
 LONGEST_WAIT = 30.0
 LONGEST_ASKED_WAIT = 300.0  # what a Retry-After is followed up to
 TEMPORARY = {429, 500, 502, 503, 504}
+UNDONE = {429}  # of these: what was refused before anything was done
 PASSING = {"upload_in_progress"}
 MAX_ANSWER = 16 << 20  # bytes of JSON; a page of 200 images has about 200 kB
 
@@ -75,13 +77,21 @@ class Site:
         for connection in list(self._open):
             connection.close()
 
+    def stop(self) -> None:
+        """End what other threads wait for, from any thread."""
+        self.patience.stop.set()
+        for connection in list(self._open):
+            with suppress(OSError):
+                if connection.sock is not None:
+                    connection.sock.shutdown(socket.SHUT_RDWR)  # closing alone would wake nobody
+
     # --- the API -----------------------------------------------------------------------------------------------------
 
     def get(self, path: str) -> Any:
         return self.call("GET", path).body
 
     def post(self, path: str, payload: Any, *, repeatable: bool = True) -> Any:
-        """``repeatable`` False: not sent again when the answer was lost, because it would be done twice."""
+        """``repeatable`` False: not sent again when it may have been done already, because it would be done twice."""
         data = json.dumps(payload).encode()
         headers = {"Content-Type": "application/json", "Content-Length": str(len(data))}
         return self.call("POST", path, headers, lambda: [data], repeatable=repeatable).body
@@ -126,6 +136,8 @@ class Site:
                 refusal = _refusal(answer)
                 if last or not (answer.status in TEMPORARY or refusal.code in PASSING):
                     raise refusal
+                if not repeatable and answer.status not in UNDONE:
+                    raise Away(f"{refusal.detail} Whether it was done is not known.")
                 asked = _seconds(answer.headers.get("Retry-After"))
             self.patience.wait(attempt, asked)
         raise AssertionError("unreachable")
@@ -183,12 +195,14 @@ class Site:
         """
         parts = urlsplit(address if "://" in address else self.url + address)
         connection = _connect(f"{parts.scheme}://{parts.netloc}")
+        self._open.add(connection)
         try:
             headers = {"Range": f"bytes={start}-"} if start else {}
             connection.request("GET", f"{parts.path}?{parts.query}", headers=headers)
             yield connection.getresponse()
         finally:
             connection.close()
+            self._open.discard(connection)
 
 
 def _connect(url: str) -> HTTPConnection:

@@ -48,7 +48,7 @@ def check(request: PersonRequest, gallery_id: UUID) -> JsonResponse:
     now = timezone.now()
     gallery = own_gallery(request.user, gallery_id, now)
     held = find_held(gallery, _hashes(request), now)
-    return JsonResponse({"held": {each: image.hex for each, image in held.items()}})
+    return JsonResponse({"held": {each: found.image_id.hex for each, found in held.items()}})
 
 
 def _hashes(request: PersonRequest) -> list[str]:

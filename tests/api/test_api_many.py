@@ -165,10 +165,10 @@ def test_what_there_was_no_time_for_can_be_sent_again(
     assert bulk(program, "extend", [image], **NEVER) == {image.hex: (200, None)}
 
 
-def check(program: Program, gallery: Gallery, *hashes: str) -> list[tuple[str, str]]:
+def check(program: Program, gallery: Gallery, *hashes: str) -> list[tuple[str, str, bool]]:
     response = program.post(f"/galleries/{gallery.hex}/images/check", {"hashes": hashes})
     assert response.status_code == 200, response.content
-    return [(each["hash"], each["image_id"]) for each in response.json()["items"]]
+    return [(each["hash"], each["image_id"], each["exact"]) for each in response.json()["items"]]
 
 
 def test_check_finds_what_was_sent_and_what_it_was_made_from(program: Program, gallery: Gallery) -> None:
@@ -176,7 +176,7 @@ def test_check_finds_what_was_sent_and_what_it_was_made_from(program: Program, g
     stored = program.upload(gallery, jpeg(1), source_sha256=chosen).json()
     sent = stored["sha256"]
     found = check(program, gallery, "cd" * 32, chosen, sent, sent)
-    assert found == [(chosen, stored["id"]), (sent, stored["id"])]
+    assert found == [(chosen, stored["id"], False), (sent, stored["id"], True)]
 
 
 def test_check_answers_about_live_images_of_this_gallery_alone(
@@ -188,7 +188,7 @@ def test_check_answers_about_live_images_of_this_gallery_alone(
     assert check(stranger, his, image.sha256) == []
     assert check(program, hers, image.sha256) == []
     assert is_problem(stranger.post(f"/galleries/{gallery.hex}/images/check", {"hashes": [image.sha256]}), "not_found")
-    assert check(program, gallery, image.sha256) == [(image.sha256, image.hex)]
+    assert check(program, gallery, image.sha256) == [(image.sha256, image.hex, True)]
     assert image.expires_at is not None
     with time_machine.travel(image.expires_at, tick=False):
         assert check(program, gallery, image.sha256) == []

@@ -18,6 +18,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from galleries.cli.photos import Multipart, Photo
 from galleries.cli.web import Site
 from tests.live import ROOT, LiveSite
 from tests.pictures import jpeg
@@ -190,6 +191,56 @@ def test_pull_fetches_checks_and_goes_on(client: Client) -> None:
     assert len(list(there.iterdir())) == 13  # nothing unfinished is left
     again = client.run("pull", "Pulled", "there")
     assert (again["fetched"], again["here"]) == (0, 12)
+
+
+def test_a_later_photo_of_the_same_name_moves_no_file(client: Client) -> None:
+    for seed in (400, 401):
+        fill(client.home / f"n{seed}", 1, start=seed)
+        (client.home / f"n{seed}" / f"{seed}.jpg").rename(client.home / f"n{seed}" / "same.jpg")
+        client.run("push", f"n{seed}", "--gallery", "Names")
+        done = client.run("pull", "Names", "there")
+        assert done["fetched"] == 1, done
+    first = next(each for each in client.images("Names") if each["sha256"] == hash_of(client.home / "n400/same.jpg"))
+    assert hash_of(client.home / "there" / "same.jpg") == first["stored_sha256"]
+    assert len(list((client.home / "there").iterdir())) == 2
+
+
+def test_two_pulls_at_once_share_the_work(client: Client) -> None:
+    fill(client.home / "both", 10, size=(1600, 1200), start=500)
+    client.run("push", "both", "--gallery", "Both")
+    command = client.command("pull", "Both", "there", "--json", "--quiet")
+    pulls = [
+        subprocess.Popen(command, env=client.environment, cwd=client.home, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    told = [json.loads(pull.communicate(timeout=DEADLINE)[0]) for pull in pulls]
+    assert [pull.returncode for pull in pulls] == [0, 0]
+    assert sum(each["fetched"] for each in told) == 10
+    assert [each["fetched"] + each["here"] for each in told] == [10, 10]
+    assert {hash_of(path) for path in (client.home / "there").iterdir()} == {
+        each["stored_sha256"] for each in client.images("Both")
+    }
+    assert len(list((client.home / "there").iterdir())) == 10
+
+
+def test_another_quality_is_not_told_as_the_same(client: Client) -> None:
+    """A browser has sent something lighter that it made from the file."""
+    [original] = fill(client.home / "one", 1, start=600)
+    client.run("push", "one", "--gallery", "Quality")
+    [stored] = client.images("Quality")
+    client.site.call("DELETE", f"/images/{stored['id']}")
+    lighter = client.home / "lighter.jpg"
+    lighter.write_bytes(jpeg(601))
+    photo = Photo(lighter, lighter.name, lighter.stat().st_size)
+    body = Multipart(photo, hash_of(lighter), {"source_sha256": original}, lambda _: None)
+    headers = {"Content-Type": body.content_type, "Content-Length": str(body.length)}
+    client.site.call("POST", f"/galleries/{stored['gallery_id']}/images", headers, body)
+    told = client.run("push", "one", "--gallery", "Quality")
+    assert (told["sent"], told["here"], told["lighter"]) == (0, 0, 1)
+    told = client.run("push", "one", "--gallery", "Quality", "--originals")
+    assert (told["sent"], told["here"], told["lighter"]) == (1, 0, 0)
+    assert len(client.images("Quality")) == 2
+    assert client.run("push", "one", "--gallery", "Quality")["here"] == 1
 
 
 def test_a_name_never_leads_out_of_the_folder_or_over_a_link(client: Client) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
+import socket
 import stat
 import threading
 from pathlib import Path
@@ -13,12 +15,13 @@ from typing import Any
 import pytest
 
 from galleries.cli.errors import Away, CliError, Refused, Stopped, WrongUse
-from galleries.cli.finding import find_gallery, find_or_make_gallery
-from galleries.cli.login import Login, ask_secret, login_file, read_login, store_login
+from galleries.cli.finding import as_title, find_gallery, find_or_make_gallery
+from galleries.cli.login import Login, ask_secret, login_file, read_login, site_address, store_login
 from galleries.cli.main import main
-from galleries.cli.photos import Multipart, Photo, hash_file, read_folder
+from galleries.cli.parts import open_part, part_of, take_name
+from galleries.cli.photos import SUFFIXES, Multipart, Photo, hash_file, read_folder
 from galleries.cli.progress import Progress, human, printable
-from galleries.cli.pull import safe_name
+from galleries.cli.pull import choose_names, safe_name
 from galleries.cli.web import ATTEMPTS, Patience, Site
 from tests.cli.scripted import answer, scripted
 
@@ -56,6 +59,20 @@ def test_a_token_is_sent_to_no_other_site(monkeypatch: pytest.MonkeyPatch) -> No
         read_login()
     monkeypatch.setenv("GALLERY_TOKEN", "igal_2")
     assert read_login() == Login("https://b.example", "igal_2")
+
+
+def test_login_asks_the_site_that_is_meant(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Given, then GALLERY_URL, then the last login."""
+    monkeypatch.setenv("GALLERY_TOKEN", "igal_1")
+    me = {"username": "alice", "token": {"scopes": ["read"]}}
+    with scripted(answer(200, me)) as server:
+        monkeypatch.setenv("GALLERY_URL", server.url)
+        assert main(["login", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["url"] == server.url
+        assert site_address(None) == server.url
+        monkeypatch.delenv("GALLERY_URL")
+        assert site_address(None) == server.url
+        assert site_address("https://given.example/") == "https://given.example"
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"url": 1}', "\0"])
@@ -117,6 +134,52 @@ def test_a_folder_is_read_whole(tmp_path: Path) -> None:
         read_folder(tmp_path / "nowhere")
 
 
+def test_what_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that may not be listed, one whose files may not be looked at; for root, too, who may do everything."""
+    for name in ("closed/a.jpg", "locked/b.jpg", "locked/notes.txt", "open/c.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    scan, look = os.scandir, Path.stat
+
+    def denied(path: Any) -> PermissionError:
+        return PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    def scandir(path: Any) -> Any:
+        if Path(path).name == "closed":
+            raise denied(path)
+        return scan(path)
+
+    def stat(path: Path, **options: Any) -> os.stat_result:
+        if path.parent.name == "locked":
+            raise denied(path)
+        return look(path, **options)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    monkeypatch.setattr(Path, "stat", stat)
+    found = read_folder(tmp_path)
+    assert [photo.name for photo in found.photos] == ["open/c.jpg"]
+    assert {name: error.code for name, error in found.unreadable.items()} == {
+        "closed": "unreadable",
+        "locked/b.jpg": "unreadable",
+    }
+
+
+def test_the_files_that_are_sent_are_those_that_the_site_names() -> None:
+    from galleries.filenames import EXTENSIONS
+
+    assert {f".{each}" for kinds in EXTENSIONS.values() for each in kinds} == SUFFIXES
+
+
+@pytest.mark.parametrize(
+    "name", [" A  b ", "Cafe\u0301", "a\u202eb", "a\tb", "a\r\nb", "\U0001f469\u200d\U0001f4bb", "\u2028x", "\ud800"]
+)
+def test_a_gallery_is_looked_for_as_the_site_writes_it(name: str) -> None:
+    from galleries.forms import GalleryForm
+
+    form = GalleryForm({"title": name, "retention": "7d"})
+    assert as_title(name) == (form.cleaned_data["title"] if form.is_valid() else "")
+
+
 def body_of(path: Path, fields: dict[str, str], size: int | None = None) -> Multipart:
     photo = Photo(path, path.name, path.stat().st_size if size is None else size)
     return Multipart(photo, hash_file(path), fields, lambda _: None)
@@ -144,6 +207,54 @@ def test_a_file_that_changes_while_it_is_sent_never_arrives(tmp_path: Path) -> N
     path.write_bytes(b"a")
     with pytest.raises(CliError, match="changed"):
         list(shorter())
+
+
+def image(number: int, filename: str) -> dict[str, Any]:
+    return {"id": f"{number:032x}", "filename": filename, "content_type": "image/jpeg"}
+
+
+def test_what_is_added_later_changes_no_files_name() -> None:
+    """The site lists the latest first."""
+    first, second, third = image(1, "a.jpg"), image(2, "A.jpg"), image(3, "a.jpg")
+    before = choose_names([second, first])
+    after = choose_names([third, second, first])
+    for each in (first, second):
+        assert after[each["id"]] == before[each["id"]]
+    assert [after[each["id"]].own[0] for each in (first, second, third)] == [
+        "a.jpg", f"A-{'2'.zfill(12)}.jpg", f"a-{'3'.zfill(12)}.jpg"
+    ]  # fmt: skip
+    alone = choose_names([third, second])  # the oldest is gone
+    assert alone[second["id"]].own == ("A.jpg", f"A-{'2'.zfill(12)}.jpg")
+    assert set(after[second["id"]].all) == set(alone[second["id"]].all)
+
+
+def test_one_pull_at_a_time_writes_to_a_file(tmp_path: Path) -> None:
+    path, stop = part_of(tmp_path, "0" * 32), threading.Event()
+    waiting, seen = threading.Event(), []
+
+    def second() -> None:
+        waiting.set()
+        with open_part(path, stop) as file:
+            seen.append(file.read())
+
+    with open_part(path, stop) as file:
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert waiting.wait(10)
+        file.write(b"whole")
+        file.flush()
+        assert not seen
+        take_name(path, tmp_path / "a.jpg")
+    thread.join(timeout=20)
+    assert seen == [b""]  # a file of its own: what has its name is written to no more
+    assert (tmp_path / "a.jpg").read_bytes() == b"whole"
+
+
+def test_who_waits_for_another_pull_can_be_stopped(tmp_path: Path) -> None:
+    path, stop = part_of(tmp_path, "0" * 32), threading.Event()
+    stop.set()
+    with open_part(path, stop), pytest.raises(Stopped), open_part(path, stop):
+        pass
 
 
 def test_nothing_unprintable_reaches_a_terminal() -> None:
@@ -269,6 +380,49 @@ def test_a_gallery_whose_answer_was_lost_is_not_made_twice() -> None:
     assert [line.split("?")[0] for line, _, _ in server.requests] == [
         "GET /api/v1/galleries", "POST /api/v1/galleries", "GET /api/v1/galleries"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_what_may_have_been_done_is_not_sent_twice(status: int) -> None:
+    """A proxy that gave up does not know what the site behind it did."""
+    empty = answer(200, {"items": [], "next": None})
+    there = answer(200, {"items": [{"id": "1" * 32, "title": "A"}], "next": None})
+    with scripted(empty, answer(status), there) as server:
+        assert find_or_make_gallery(server.site(), "A", None)[0]["id"] == "1" * 32
+    with scripted(answer(status)) as server, pytest.raises(Away, match="not known"):
+        server.site().post("/galleries/x/links", {}, repeatable=False)
+    assert len(server.requests) == 1
+
+
+def test_what_was_refused_before_it_was_done_is_sent_again() -> None:
+    busy = {"code": "rate_limited", "detail": "Wait."}
+    with scripted(answer(429, busy, "Retry-After: 0"), answer(201, ME)) as server:
+        assert server.site().post("/galleries/x/links", {}, repeatable=False) == ME
+
+
+def test_stopping_wakes_who_waits_for_an_answer() -> None:
+    """Whoever interrupts a transfer does not wait for a site that says nothing."""
+    asked = threading.Event()
+    ended: list[CliError] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        site = Site(f"http://127.0.0.1:{server.getsockname()[1]}", "igal_x")
+
+        def ask() -> None:
+            try:
+                site.get("/me")
+            except CliError as error:
+                ended.append(error)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        connection, _ = server.accept()
+        with connection:
+            assert connection.recv(4)
+            asked.set()
+            site.stop()
+            thread.join(timeout=20)
+        assert not thread.is_alive()
+    assert [error.code for error in ended] == ["stopped"]
 
 
 def test_a_name_of_two_galleries_is_not_guessed() -> None:

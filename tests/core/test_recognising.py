@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from galleries.models import Gallery
-from galleries.recognising import MAX_HASHES, find_held
+from galleries.recognising import MAX_HASHES, Held, find_held
 from galleries.removal import remove_images
 from galleries.uploads import UploadOptions
 from gallery_site.accounts.models import User
@@ -37,7 +37,17 @@ def ask(client: Client, gallery: Gallery, body: Any) -> Any:
 
 def test_found_by_the_chosen_file_and_by_the_sent_bytes(gallery: Gallery, held: str) -> None:
     found = find_held(gallery, [CHOSEN, digest(jpeg(1)), digest(jpeg(2))], timezone.now())
-    assert {each: image.hex for each, image in found.items()} == {CHOSEN: held, digest(jpeg(1)): held}
+    assert {each: (one.image_id.hex, one.exact) for each, one in found.items()} == {
+        CHOSEN: (held, False),
+        digest(jpeg(1)): (held, True),
+    }
+
+
+def test_the_very_bytes_are_found_before_what_was_made_from_them(gallery: Gallery) -> None:
+    made = store(gallery, jpeg(1), options=UploadOptions(source_sha256=digest(jpeg(2)))).image
+    itself = store(gallery, jpeg(2)).image
+    assert made.id != itself.id
+    assert find_held(gallery, [digest(jpeg(2))], timezone.now()) == {digest(jpeg(2)): Held(itself.id, exact=True)}
 
 
 def test_what_is_hidden_is_not_held(gallery: Gallery, held: str) -> None:
