@@ -2,6 +2,7 @@
 // fetched in batches; when fetching took longer than a tap counts, or more are left, the button asks for another tap.
 import { shareFiles, takesFiles } from "./share_files.js";
 import { clear, selected } from "./grid/selection.js";
+import { grid } from "./grid/tiles.js";
 import { say } from "./toasts.js";
 
 const bar = document.querySelector("[data-selection]");
@@ -11,52 +12,62 @@ const single = document.querySelector("[data-lightbox] [data-share]");
 const download = document.querySelector("[data-lightbox] [data-download]");
 const PLAIN = label?.textContent;
 
-let job = null; // what is under way: {sharing, key}
+let job = null; // what is under way for the selection: {sharing, key}
+let one = null; // ... for the picture in the lightbox: {sharing, address}
 
 function photoOf(link) {
   return { address: link.dataset.original, name: link.dataset.name };
 }
 
+function keyOf(links) {
+  return links.map((link) => link.dataset.id).join();
+}
+
 async function save() {
   const links = selected();
-  const key = links.map((link) => link.dataset.id).join();
-  if (job?.key !== key) job = { key, sharing: shareFiles(links.map(photoOf)) };
+  job ??= { key: keyOf(links), sharing: shareFiles(links.map(photoOf)) };
+  const mine = job;
   button.disabled = true;
-  const state = await job.sharing.next((done, of) => {
+  const state = await mine.sharing.next((done, of) => {
     label.textContent = `Getting ${done} of ${of}`;
   });
   button.disabled = false;
-  show(state);
+  if (state.problem) say(state.problem, "warning");
+  if (mine === job) show(state);
+  else label.textContent = PLAIN;
 }
 
 function show(state) {
-  if (state.left > 0 && !state.problem) {
+  if (state.left > 0) {
     label.textContent = state.ready ? `Save ${state.ready} now` : `Save the next ${state.left}`;
     return;
   }
-  label.textContent = PLAIN;
+  forget();
+  if (state.saved && !state.problem) clear();
+}
+
+function forget() {
   job = null;
-  if (state.problem) say(state.problem, "warning");
-  else if (state.saved) clear();
+  if (!button.disabled) label.textContent = PLAIN;
 }
 
 async function saveOne() {
+  const photo = { address: download.href, name: download.dataset.name };
+  if (one?.address !== photo.address) one = { address: photo.address, sharing: shareFiles([photo]) };
   single.disabled = true;
-  const sharing = shareFiles([{ address: download.href, name: download.dataset.name }]);
-  const state = await sharing.next(() => {});
+  const state = await one.sharing.next(() => {});
   single.disabled = false;
   if (state.problem) say(state.problem, "warning");
-  else if (state.ready) {
-    single.addEventListener("click", () => sharing.next(() => {}), { once: true });
-    say("The photo is ready: tap again to save it.");
-  }
+  else if (state.ready) say("The photo is ready: tap again to save it.");
+  if (state.left === 0) one = null;
 }
 
 if (takesFiles() && button) {
   button.hidden = false;
   button.addEventListener("click", save);
-  bar.closest("body").addEventListener("change", () => {
-    if (!button.disabled) label.textContent = PLAIN;
+  // Another selection is another job; what was fetched for this one is let go.
+  grid.addEventListener("selection-changed", () => {
+    if (job && job.key !== keyOf(selected())) forget();
   });
 }
 if (takesFiles() && single && download) {

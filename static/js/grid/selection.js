@@ -20,6 +20,7 @@ function show() {
     if (count) link.setAttribute("aria-description", checkOf(link).checked ? "selected" : "not selected");
     else link.removeAttribute("aria-description");
   }
+  grid.dispatchEvent(new CustomEvent("selection-changed"));
 }
 
 export function select(link, on = true) {
