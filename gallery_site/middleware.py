@@ -14,6 +14,7 @@ from gallery_site.logs import request_id
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 _ID = re.compile(r"[A-Za-z0-9\-]{8,64}")
+UNLISTED = ("/s/", "/ending/")  # addresses that are secrets: no search engine may list them, nor any refusal there
 PERMISSIONS = "geolocation=(), camera=(), microphone=()"
 
 
@@ -48,6 +49,8 @@ class SiteHeadersMiddleware:
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         headers.setdefault("Cross-Origin-Embedder-Policy", "credentialless")
         headers.setdefault("Permissions-Policy", PERMISSIONS)
+        if request.path.startswith(UNLISTED):
+            headers["X-Robots-Tag"] = "noindex, nofollow"
         if request.method == "HEAD" and isinstance(response, HttpResponse):
             response.content = b""  # Content-Length stays what it is for GET; gunicorn complains about a body
         return response

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import make_password
+from django.db.models import F
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 from django.utils import timezone
@@ -20,7 +21,8 @@ from django.utils import timezone
 from galleries.endings import EXTEND, find_ending, signed_address
 from galleries.galleries import create_gallery
 from galleries.links import create_link
-from galleries.models import ApiToken, Gallery, Image, Link
+from galleries.models import ApiToken, Gallery, Image, Link, Report
+from galleries.models.throttle import Throttle
 from galleries.passes import Addresses
 from gallery_site.accounts.models import User
 from tests.pictures import store_image
@@ -325,12 +327,38 @@ def test_unsafe_routes_want_the_csrf_token(route: str, world: World, alice: User
     assert ask(client, world, route) == 403
 
 
+# What a visitor's GET counts in the link, once; nothing else about anything changes, and who it was is not kept.
+COUNTED = {
+    "s/<link:token>/": "opens",
+    "s/<link:token>/zip/": "downloads",
+    "s/<link:token>/i/<hex:image_id>/original/": "downloads",
+}
+
+
+def every_row() -> list[list[tuple[object, ...]]]:
+    """All that looking could change."""
+    return [list(model.objects.order_by("pk").values_list()) for model in (Gallery, Image, Link, Report, Throttle)]
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("route", sorted(route for route, row in ROWS.items() if row.method == "get"))
 def test_looking_changes_nothing(route: str, world: World, alice: User) -> None:
-    def rows() -> tuple[list[object], list[object]]:
-        return list(Gallery.objects.values_list()), list(Image.objects.values_list())
-
-    before = rows()
+    before = every_row()
     ask(signed_in(alice), world, route)
-    assert rows() == before
+    if COUNTED.get(route) == "downloads":
+        Link.objects.update(downloads=F("downloads") - 1)
+    assert every_row() == before
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("route", sorted(route for route, row in ROWS.items() if row.who in {GUEST, SIGNED}))
+def test_a_visitor_leaves_nothing_but_a_count(route: str, world: World) -> None:
+    before = every_row()
+    for method in ("head", "options"):
+        list(getattr(Client(), method)(world.address(route)))
+        assert every_row() == before
+    list(Client().get(world.address(route)))
+    counter = COUNTED.get(route)
+    if counter:
+        assert Link.objects.update(**{counter: F(counter) - 1}) == 1
+    assert every_row() == before

@@ -55,8 +55,8 @@ def for_guests(view: GuestView[P]) -> Callable[..., HttpResponseBase]:
         try:
             guest = _known(request, now, lambda: enter_link(token, unlocked_in(request.session, now), now))
         except Problem as problem:
-            return _hide(_refuse(request, token, problem))
-        return _hide(view(request, guest, *args, **kwargs))
+            return _refuse(request, token, problem)
+        return view(request, guest, *args, **kwargs)
 
     return answer
 
@@ -86,11 +86,6 @@ def _door(request: HttpRequest, token: str, *, status: int, wrong: str = "") -> 
     return render(request, "links/locked.html", context, status=status)
 
 
-def _hide(response: HttpResponseBase) -> HttpResponseBase:
-    response.headers["X-Robots-Tag"] = "noindex, nofollow"
-    return response
-
-
 @require_POST
 def unlock(request: HttpRequest, token: str) -> HttpResponseBase:
     """Take the passcode; a right one opens this link, and this one only, for 12 hours."""
@@ -98,7 +93,7 @@ def unlock(request: HttpRequest, token: str) -> HttpResponseBase:
     try:
         link = _known(request, now, lambda: knock(token, now))
     except Problem as problem:
-        return _hide(_refuse(request, token, problem))
+        return _refuse(request, token, problem)
     if link.passcode:
         with trying.turn(link.hex):
             now = timezone.now()  # it may have been a while
@@ -106,8 +101,8 @@ def unlock(request: HttpRequest, token: str) -> HttpResponseBase:
         if not right:
             wrong = Problem("wrong_passcode")
             if wants_json(request):
-                return _hide(problem_json(wrong))
-            return _hide(_door(request, token, status=wrong.status, wrong=wrong.sentence))
+                return problem_json(wrong)
+            return _door(request, token, status=wrong.status, wrong=wrong.sentence)
         remember_unlocked(request.session, link, now, is_signed_in=request.user.is_authenticated)
     return redirect("galleries:visit", token)
 

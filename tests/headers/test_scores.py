@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gallery_site.middleware import UNLISTED
 from tests.headers.observatory import Page, Scripts, score
 from tests.headers.walk import HOST
 from tests.live import ROOT
@@ -82,6 +83,9 @@ def require_every_kind(walked: list[Walked]) -> None:
     assert sum(answer.is_html for answer in walked) > 200
     assert any(answer.page.cookies for answer in walked)
     assert any("/admin/" in answer.name and answer.status == 200 for answer in walked)
+    visitors = [answer for answer in walked if answer.is_html and " /s/" in answer.name]
+    assert {200, 403, 410} <= {answer.status for answer in visitors}  # shown, locked or for looking only, ended
+    assert all(any(f" /{place}/" in one.name and one.status == 200 for one in walked) for place in ("links", "ending"))
 
 
 def broken_rules(answer: Walked) -> list[str]:
@@ -105,6 +109,8 @@ def broken_rules(answer: Walked) -> list[str]:
         broken.append("may be stored by a cache")  # row 32, Django CVE-2026-6907
     elif "no-store" not in headers.get("cache-control", "") and answer.page.cookies:
         broken.append("may be stored with a cookie")
+    if any(f" {place}" in answer.name for place in UNLISTED) and "noindex" not in headers.get("x-robots-tag", ""):
+        broken.append("may be indexed")
     broken += [f"cookie {cookie.partition('=')[0]}" for cookie in answer.page.cookies if not is_host_cookie(cookie)]
     return broken
 
