@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from galleries.access import live_images
 from galleries.galleries import create_gallery
+from galleries.links import create_link
 from galleries.models import Gallery, Image, State, Usage
 from galleries.tiles import write_cursor
 from gallery_site.accounts.models import User
@@ -54,6 +55,13 @@ def new_gallery(person: str, title: str = "Iceland 2026") -> str:
     """The id of a new, empty gallery."""
     owner = User.objects.get(username=person)
     return create_gallery(owner=owner, title=title, retention="7d", now=timezone.now()).hex
+
+
+def new_link(gallery: str) -> str:
+    """The path of a new link for looking and downloading."""
+    now = timezone.now()
+    shared = Gallery.objects.get(id=gallery)
+    return create_link(shared, kind="download", ends_at=now + timedelta(days=7), now=now).path
 
 
 def fill_gallery(person: str, count: int) -> dict[str, str]:

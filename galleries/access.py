@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Who = User | Guest
 
-MAX_IDS = 1_000  # one selection; a larger one is sent in parts by the page
+MAX_IDS = 1_000  # one selection
 
 
 # --- looking: a signed-in owner, or somebody with a link ------------------------------------------------------------
@@ -181,13 +181,17 @@ def removed_images(gallery: Gallery, now: datetime) -> ImageQuerySet:
 
 
 def parse_ids(values: Iterable[str]) -> list[UUID]:
-    """The ids of a form, in their order, without repeats; what is no id is left out, as one that does not exist."""
+    """The ids of a form, in their order, without repeats; what is no id is left out, as one that does not exist.
+
+    Raises:
+        Problem: invalid_request for more than MAX_IDS: nothing is done with some of what was selected.
+    """
     ids: dict[UUID, None] = {}
     for value in values:
         try:
             ids[UUID(hex=value)] = None
         except ValueError:
             continue
-        if len(ids) >= MAX_IDS:
-            break
+        if len(ids) > MAX_IDS:
+            raise Problem("invalid_request", detail=f"Select at most {MAX_IDS:,} photos at a time.", fields=("ids",))
     return list(ids)

@@ -94,7 +94,7 @@ class LinkForm(forms.Form):
         label="Name, for you alone",
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "Family"}),
     )
-    kind = forms.ChoiceField(choices=Kind.choices, initial=Kind.DOWNLOAD, label="Who has it may")
+    kind = forms.ChoiceField(choices=Kind.choices, initial=Kind.DOWNLOAD, label="Whoever has it may")
     lasts = forms.ChoiceField(
         choices=[(value, label) for value, (label, _) in LASTS.items()],
         initial="30d",
@@ -107,7 +107,7 @@ class LinkForm(forms.Form):
         max_length=PASSCODE_MAX,
         strip=False,  # blanks alone are a passcode that is too short, not none: nobody meant an open link
         label="Passcode",
-        help_text=f"Empty: none is asked. At least {PASSCODE_MIN} characters; tell it on another way than the link.",
+        help_text=f"Empty: none is asked. At least {PASSCODE_MIN} characters. Send it another way than the link.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
     max_downloads = forms.IntegerField(

@@ -100,7 +100,10 @@ def freeze_clean(numbering: Numbering, ids: Collection[UUID] | None) -> list[Ent
             raise Problem("unavailable", retry_after=5) from None
         if clean is not None:
             name = numbering.name(number, image.extension).encode()
-            entries.append(
-                Entry(image.original_key, name, clean.size, clean.crc32, clamp_time(image.sort_at), clean.kind)
-            )
+            entries.append(Entry(image.original_key, name, clean.size, clean.crc32, _day(image.sort_at), clean.kind))
     return entries
+
+
+def _day(time: datetime) -> datetime:
+    """When visitors' files are from: the day, which the page says too, and nothing of the hour."""
+    return clamp_time(time).replace(hour=12, minute=0, second=0, microsecond=0)

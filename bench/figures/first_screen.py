@@ -1,4 +1,5 @@
-"""What a phone loads for the first screen of a gallery, in headless Chromium with a slow phone and line emulated.
+"""What a phone loads for the first screen of a gallery, the owner's and that of somebody with a link, in headless
+Chromium with a slow phone and line emulated.
 
 The emulation is Lighthouse's for mobile: 412 x 823 px at a density of 1.75, processor 4 times slower, 150 ms round
 trip, 1.6 Mbit/s down and 0.75 up (Lighthouse's "simulated slow 4G", here applied to each request).
@@ -30,7 +31,10 @@ LATENCY = 150  # ms
 DOWN, UP = 1.6 * 1024 * 1024 / 8, 0.75 * 1024 * 1024 / 8  # bytes a second
 KB = 1000
 OBSERVE = """() => {
-  window.seen = {shift: 0, largest: 0};
+  window.seen = {shift: 0, first: 0, largest: 0};
+  new PerformanceObserver((list) => {
+    window.seen.first = list.getEntriesByName("first-contentful-paint")[0]?.startTime ?? window.seen.first;
+  }).observe({type: "paint", buffered: true});
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.seen.shift += entry.value;
   }).observe({type: "layout-shift", buffered: true});
@@ -47,6 +51,7 @@ class Load:
     requests: int = 0
     bytes_by_type: dict[str, int] = field(default_factory=dict)
     shift: float = 0.0
+    first: float = 0.0  # ms until something is there
     largest: float = 0.0  # ms
 
     @property
@@ -63,17 +68,25 @@ def measure(bench: Bench) -> Iterator[Row]:
     site = bench.site("first-screen")
     gallery = _fill(site)
     session = site.inside("bench.filling:sign_in", person=PERSON)
+    link = site.inside("bench.filling:new_link", gallery=gallery)
+    times = bench.scaled(5, 2)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=obtain_chromium(), args=CHROMIUM_FLAGS)
-        loads = [_load(browser, site, gallery, session) for _ in range(bench.scaled(5, 2))]
+        own = [_load(browser, site, f"/g/{gallery}/", session) for _ in range(times)]
+        visits = [_load(browser, site, link) for _ in range(times)]
         browser.close()
-    yield Row("first screen, requests", "", [load.requests for load in loads])
-    packed = _packed_page(site, gallery, session)
+    yield from _rows("first screen", own, _packed_page(site, f"/g/{gallery}/", session))
+    yield from _rows("first screen of a link", visits, _packed_page(site, link))
+    yield Row("first screen of a link, first paint", "s", [load.first / 1000 for load in visits], wanted=Wanted(1.0))
+
+
+def _rows(name: str, loads: list[Load], packed: float) -> Iterator[Row]:
+    yield Row(f"{name}, requests", "", [load.requests for load in loads])
     sizes = [load.kilobytes_with(packed) for load in loads]
-    yield Row("first screen without pictures, all gzip", "kB", sizes, wanted=Wanted(60))
-    yield Row("first screen without pictures, as this server sends it", "kB", [load.kilobytes for load in loads])
-    yield Row("first screen, layout shift", "", [load.shift for load in loads], wanted=Wanted(0))
-    yield Row("first screen, largest paint", "s", [load.largest / 1000 for load in loads], wanted=Wanted(2.5))
+    yield Row(f"{name} without pictures, all gzip", "kB", sizes, wanted=Wanted(60))
+    yield Row(f"{name} without pictures, as this server sends it", "kB", [load.kilobytes for load in loads])
+    yield Row(f"{name}, layout shift", "", [load.shift for load in loads], wanted=Wanted(0))
+    yield Row(f"{name}, largest paint", "s", [load.largest / 1000 for load in loads], wanted=Wanted(2.5))
 
 
 def _fill(site: Site) -> str:
@@ -84,25 +97,26 @@ def _fill(site: Site) -> str:
     return gallery
 
 
-def _packed_page(site: Site, gallery: str, session: str) -> float:
+def _packed_page(site: Site, path: str, session: str = "") -> float:
     """kB of the page's HTML as nginx or CloudFront would send it; the site alone does not compress pages."""
-    with Client(site.address, signed_in(session)) as client:
-        return len(gzip.compress(client.get(f"/g/{gallery}/").body, 6)) / KB
+    with Client(site.address, signed_in(session) if session else {}) as client:
+        return len(gzip.compress(client.get(path).body, 6)) / KB
 
 
-def _load(browser: Browser, site: Site, gallery: str, session: str) -> Load:
+def _load(browser: Browser, site: Site, path: str, session: str = "") -> Load:
     context = browser.new_context(viewport=VIEWPORT, device_scale_factor=DENSITY, is_mobile=True, has_touch=True)  # type: ignore[arg-type]
-    context.add_cookies([{"name": "session", "value": session, "url": site.address}])
+    if session:
+        context.add_cookies([{"name": "session", "value": session, "url": site.address}])
     page = context.new_page()
     load = Load()
     developer = context.new_cdp_session(page)
     _count_requests(developer, load)
     _slow_down(developer)
     page.add_init_script(f"({OBSERVE})()")
-    page.goto(f"{site.address}/g/{gallery}/", wait_until="load")
+    page.goto(f"{site.address}{path}", wait_until="load")
     page.wait_for_load_state("networkidle")
     seen: dict[str, Any] = json.loads(page.evaluate("() => JSON.stringify(window.seen)"))
-    load.shift, load.largest = seen["shift"], seen["largest"]
+    load.shift, load.first, load.largest = seen["shift"], seen["first"], seen["largest"]
     context.close()
     return load
 

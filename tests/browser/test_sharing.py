@@ -153,8 +153,8 @@ def test_friend_comes_by_qr_code_looks_takes_and_is_locked_out(
     names = zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())).namelist()
     assert names == [f"summer-by-the-sea-00{n}.jpg" for n in (1, 2, 3)]
 
-    for check in page.locator("#grid .tile input[name=ids]").all():
-        check.evaluate("one => one.click()")
+    page.get_by_role("button", name="Select all").click()
+    expect(page.locator("[data-selection-count]")).to_have_text("3 selected")
     page.get_by_role("button", name="Save to photos").click()
     expect(page.locator("html")).not_to_have_attribute("data-selecting", "")
     taken = page.evaluate("window.taken")
@@ -206,6 +206,7 @@ def test_visitor_without_javascript(site: ClockSite, visitor: OpenWindow, person
     page.goto(desk.page.locator("#address").input_value())
     page.fill("#passcode", PASSCODE)
     page.get_by_role("button", name="Show the photos").click()
+    expect(page.get_by_role("button", name="Select all")).to_be_hidden()  # it would do nothing
     page.locator(".tile .check").first.click()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download", exact=True).click()
@@ -216,3 +217,54 @@ def test_visitor_without_javascript(site: ClockSite, visitor: OpenWindow, person
         page.get_by_role("link", name="Download", exact=True).click()
     assert download.value.suggested_filename == "plain-002.jpg"
     phone.complaints = [each for each in phone.complaints if "403" not in each]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_pages_of_a_link_have_no_barrier(site: ClockSite, visitor: OpenWindow, person: str, theme: str) -> None:
+    """Every page that the others here do not look at, with axe: the owner's at a desk, the visitor's on a phone."""
+    desk = visitor(color_scheme=theme, reduced_motion="reduce")  # half-faded words have other colours
+    desk.sign_in(person)
+    gallery = make_gallery(desk, "Harbour", 2)
+    desk.open(f"{gallery}links/")
+    check_axe(desk.page)
+    make_link(desk, gallery, kind="download", lasts="1d", max_downloads="3", passcode=PASSCODE)
+    check_axe(desk.page)
+    address, own = desk.page.locator("#address").input_value(), desk.page.url.removeprefix(site.address)
+    for path in ("/links/", f"{gallery}links/", f"{own}card/"):
+        desk.open(path)
+        check_axe(desk.page)
+
+    phone = visitor(PHONE, color_scheme=theme, reduced_motion="reduce")
+    page = phone.page
+    page.goto(address)
+    page.fill("#passcode", "wrong one")
+    page.get_by_role("button", name="Show the photos").click()
+    expect(page.locator("#passcode-error")).to_be_visible()
+    check_axe(page)
+    page.fill("#passcode", PASSCODE)
+    page.get_by_role("button", name="Show the photos").click()
+    expect(page.locator("#grid .tile")).to_have_count(2)
+    check_axe(page)
+    time_left = page.locator(".gallery-time")
+    expect(time_left).to_contain_text("left, gone on")
+    danger = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--danger')").strip()
+    expect(time_left).to_have_css("color", rgb(danger))  # less than a day
+    tile = page.locator("#grid .tile-link").first.get_attribute("href") or ""
+    for path in (tile, f"{address}report/", f"{address}report/?image={tile.split('/')[-2]}"):
+        page.goto(path if path.startswith("http") else f"{site.address}{path}")
+        check_axe(page)
+    page.get_by_role("button", name="Send the report").click()
+    check_axe(page)  # either a reason is asked for, or it is sent
+    desk.open(own)
+    desk.page.get_by_role("button", name="Revoke").click()
+    expect(desk.page.get_by_text("Revoked: it opens nothing.")).to_be_visible()
+    check_axe(desk.page)
+    page.goto(address)
+    expect(page.get_by_role("heading", name="This link has ended.")).to_be_visible()
+    check_axe(page)
+    forgive(desk, phone)
+
+
+def rgb(colour: str) -> str:
+    """``#aabbcc`` as computed styles write it."""
+    return f"rgb({', '.join(str(int(colour[at : at + 2], 16)) for at in (1, 3, 5))})"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
+import struct
 import time
 import zipfile
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -66,6 +68,37 @@ def test_page_shows_the_grid_under_neutral_names(client: Client, make_link: Make
     assert "og:image" not in html
 
 
+@pytest.mark.parametrize(
+    ("hours", "step", "words"),
+    [(80, "", "3 days left"), (70, " urgency-soon", "2 days left"), (23, " urgency-today", "23 hours left")],
+)
+def test_time_left_is_said_in_words_and_in_three_steps(
+    hours: int, step: str, words: str, client: Client, make_link: MakeLink, gallery: Gallery
+) -> None:
+    """The link's own end counts where it is nearer than the photos'."""
+    image = store_image(gallery)
+    link = make_link(ends_at=timezone.now() + timedelta(hours=hours, minutes=1))
+    html = client.get(page(link)).content.decode()
+    said = re.search(r'<span class="gallery-time([^"]*)">([^,]*), <time [^>]*data-local="gone on">gone on', html)
+    assert said
+    assert (said[1], said[2]) == (step, words)
+    facts = client.get(page(link, f"i/{image.hex}/")).content.decode()
+    assert f"{words}, <time" in facts
+    assert (f'class="{step.strip()}"' in facts) == bool(step)
+
+
+def test_page_is_sent_packed(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    """On a slow line its 100 kB are half of what a visitor waits for."""
+    store_image(gallery)
+    link = make_link()
+    packed = client.get(page(link), headers={"accept-encoding": "gzip"})
+    assert packed["Content-Encoding"] == "gzip"
+    assert b"summer-001.jpg" in gzip.decompress(packed.content)
+    assert "Accept-Encoding" in packed["Vary"]
+    assert "HX-Request" in packed["Vary"]
+    assert "Content-Encoding" not in client.get(page(link))
+
+
 def test_headers_keep_it_private(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
     image = store_image(gallery)
     for address in every_address(make_link("download"), image):
@@ -113,6 +146,10 @@ def test_download_is_neutral_and_clean_even_where_everything_was_kept(
     assert archive.testzip() is None
     assert archive.namelist() == ["summer-001.jpg", "summer-002.jpg"]
     assert all(b"SecretCam" not in archive.read(name) for name in archive.namelist())
+    days = [image.sort_at.date() for image in (kept, stripped)]
+    assert [entry.date_time for entry in archive.infolist()] == [(*day.timetuple()[:3], 12, 0, 0) for day in days]
+    noons = [int(datetime(*day.timetuple()[:3], 12, tzinfo=UTC).timestamp()) for day in days]
+    assert [struct.unpack("<HHBi", entry.extra)[3] for entry in archive.infolist()] == noons
     assert b"SecretCam" in body_of(client_of_owner(gallery).get(f"/g/{gallery.hex}/zip/"))  # the owner kept it
 
 
@@ -217,6 +254,13 @@ def test_one_address_does_not_take_all_places_of_a_link(make_link: MakeLink, gal
     assert zips[-1].status_code == 200
     for answer in zips:
         body_of(answer)
+
+
+def test_a_selection_is_refused_rather_than_cut(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    store_image(gallery)
+    ids = [f"{number:032x}" for number in range(1_001)]
+    answer = client.post(page(make_link("download"), "zip/"), {"ids": ids}, headers={"accept": "application/json"})
+    assert (answer.status_code, answer.json()["detail"]) == (422, "Select at most 1,000 photos at a time.")
 
 
 def test_used_up_downloads_cost_no_work(

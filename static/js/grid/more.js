@@ -17,6 +17,23 @@ export function askForMore(link = document.querySelector("[data-more]")) {
   window.htmx.trigger(link, "more");
 }
 
+/** Fetches all pages that are left; ends at the first one that does not load. */
+export async function loadAll() {
+  const find = () => document.querySelector("[data-more]");
+  for (let link = find(); link; link = find()) {
+    const over = new AbortController();
+    const answered = new Promise((resolve) => {
+      for (const name of ["htmx:afterSettle", "htmx:sendError", "htmx:responseError"]) {
+        document.body.addEventListener(name, resolve, { signal: over.signal });
+      }
+    });
+    askForMore(link);
+    await answered;
+    over.abort();
+    if (link.isConnected && !link.classList.contains("htmx-request")) return;
+  }
+}
+
 function watch(root) {
   for (const link of root.querySelectorAll("[data-more]")) watcher.observe(link);
 }

@@ -1,5 +1,6 @@
 // Selecting: the checks of the tiles are the state, the bar shows it. Click on a check, long press, shift-click for a
 // range; while anything is selected a click on a tile selects it too. A page without the bar has nothing to select for.
+import { loadAll } from "./more.js";
 import { checkOf, grid, tileOf, tiles } from "./tiles.js";
 import { onLongPress } from "./long_press.js";
 
@@ -87,6 +88,24 @@ bar?.querySelector("[data-selection-clear]").addEventListener("click", () => {
   const first = selected()[0];
   clear();
   first?.focus({ preventScroll: true });
+});
+
+// Long press is not in sight: this is, where there is anything to select for.
+for (const button of document.querySelectorAll("[data-select-all]")) {
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    await loadAll();
+    button.disabled = false;
+    selectAll();
+  });
+}
+
+// Everything as one zip has an address of its own, and no limit to how much one selection may hold.
+bar?.addEventListener("submit", (event) => {
+  const isAll = selected().length === tiles().length && !document.querySelector("[data-more]");
+  if (event.submitter?.value !== "download" || !isAll) return;
+  event.preventDefault();
+  location.assign(bar.dataset.zipUrl);
 });
 
 bar?.addEventListener("htmx:afterRequest", (event) => {
