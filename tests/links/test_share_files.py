@@ -85,7 +85,7 @@ def start(page: Page, line: Line) -> Start:
 
 @pytest.fixture
 def tap(page: Page) -> Tap:
-    return lambda: page.evaluate("window.sharing.next(() => {})")  # type: ignore[no-any-return]
+    return lambda: page.evaluate("window.sharing.next(() => {})")
 
 
 def names(*numbers: int) -> list[str]:
