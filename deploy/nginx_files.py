@@ -18,6 +18,7 @@ EXAMPLE = "gallery.example.org"
 CERTBOT = "managed by Certbot"
 # Whoever reaches our port stands in front of us: a security group lets nobody else in.
 ANY = "any"
+FRONT_SAYS_NOTHING = '"~^1 ;$"        '
 _NAME = re.compile(r"\.?(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\]")
 
 
@@ -33,7 +34,7 @@ def write_files(etc: Path, site_url: str, hosts: str, fronts: str) -> None:
     """
     names = server_names(site_url, hosts)
     files = {
-        "conf.d/image-gallery.conf": (SHIPPED / "image-gallery.conf").read_text(),
+        "conf.d/image-gallery.conf": http_file(site_url),
         "conf.d/image-gallery-fronts.conf": fronts_file(fronts),
         "snippets/image-gallery.conf": (SHIPPED / "site.conf").read_text(),
         "sites-available/image-gallery": server_file(names),
@@ -48,6 +49,12 @@ def write_files(etc: Path, site_url: str, hosts: str, fronts: str) -> None:
     enabled.parent.mkdir(exist_ok=True)
     if not enabled.is_symlink():
         enabled.symlink_to("../sites-available/image-gallery")
+
+
+def http_file(site_url: str) -> str:
+    """image-gallery.conf: how a visitor came when the front says nothing is as the site's address has it."""
+    text = (SHIPPED / "image-gallery.conf").read_text()
+    return text.replace(FRONT_SAYS_NOTHING + "https;", FRONT_SAYS_NOTHING + f"{urlsplit(site_url).scheme};")
 
 
 def server_names(site_url: str, hosts: str) -> list[str]:

@@ -105,7 +105,7 @@ def test_front_that_is_believed_says_who_asks(behind: Nginx, given: str, visitor
         ({"X_Forwarded_Proto": "http"}, "http"),
         ({"CloudFront_Forwarded_Proto": "https", "X_Forwarded_Proto": "http"}, "https"),  # the visitor's, not the way's
         ({"CloudFront_Forwarded_Proto": "http", "X_Forwarded_Proto": "https"}, "http"),
-        ({}, "https"),
+        ({}, "http"),  # as SITE_URL
         ({"X_Forwarded_Proto": "https, http"}, "http"),
     ],
 )

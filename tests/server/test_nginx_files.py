@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.nginx_files import WrongSetting, fronts_file, main, server_names, write_files
+from deploy.nginx_files import WrongSetting, fronts_file, http_file, main, server_names, write_files
 
 URL = "https://photos.example.org"
 
@@ -24,6 +24,11 @@ def test_file_that_certbot_has_changed_stays(tmp_path: Path) -> None:
     path.write_text("# managed by Certbot\n")
     write_files(tmp_path, URL, "", "")
     assert path.read_text() == "# managed by Certbot\n"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_visitor_of_a_silent_front_came_as_the_site_is_reached(scheme: str) -> None:
+    assert f'"~^1 ;$"        {scheme};' in http_file(f"{scheme}://photos.example.org")
 
 
 def test_fronts_are_networks_or_anybody_or_nobody() -> None:
