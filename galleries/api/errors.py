@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
@@ -52,7 +52,7 @@ def _problem(exception: Exception | type[Exception]) -> Problem:
         case Http404():
             return Problem("not_found")
         case ValidationError():
-            return invalid((_field(error["loc"]), error["msg"]) for error in exception.errors)
+            return invalid((_field(error["loc"]), message_of(error)) for error in exception.errors)
         case RequestDataTooBig():
             return Problem("file_too_large", detail="This request is too large.")
         case HttpError(status_code=401):
@@ -63,6 +63,20 @@ def _problem(exception: Exception | type[Exception]) -> Problem:
             logger.warning("the database did not answer", exc_info=exception)
             return Problem("unavailable", retry_after=5)
     return Problem("malformed")
+
+
+# Where the library's words speak of its own classes, or of Python.
+_MESSAGES = {
+    "model_type": "Send a JSON object.",
+    "missing": "This is needed.",
+    "extra_forbidden": "There is no such field.",
+    "int_parsing": "Send a whole number.",
+}
+
+
+def message_of(error: Mapping[str, Any]) -> str:
+    """What is wrong, for people, of an error that the validation found."""
+    return _MESSAGES.get(error["type"]) or str(error["msg"])
 
 
 def _field(location: Sequence[str | int]) -> str:

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from pydantic import ValidationError
 
-from galleries.api.errors import invalid
+from galleries.api.errors import invalid, message_of
 from galleries.api.schemas import UploadFields
 from galleries.api.tokens import TokenRequest
 from galleries.forms import upload_options
@@ -46,9 +46,7 @@ def received_upload(request: TokenRequest) -> Iterator[tuple[ReceivedFile, Uploa
 
 
 def _length(request: TokenRequest) -> int:
-    """What the client says that the body has, in bytes. Django reads nothing of a body of unknown length."""
-    if "Transfer-Encoding" in request.headers:
-        raise Problem("malformed", detail="Say how long the request is: send Content-Length.")
+    """What the client says that the body has, in bytes."""
     try:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
@@ -107,7 +105,7 @@ def _options(request: TokenRequest, fields: QueryDict) -> UploadOptions:
     try:
         given = UploadFields.model_validate(fields.dict())
     except ValidationError as error:
-        raise invalid((".".join(map(str, each["loc"])), each["msg"]) for each in error.errors()) from None
+        raise invalid((".".join(map(str, each["loc"])), message_of(each)) for each in error.errors()) from None
     data = given.model_dump(exclude={"expires_at"})
     options = upload_options(data, request.auth.owner, request.headers.get("Idempotency-Key", ""))
     if given.taken_at is not None and options.taken_at is None:

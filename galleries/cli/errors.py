@@ -43,3 +43,12 @@ class Stopped(CliError):
 
     def __init__(self) -> None:
         super().__init__("stopped", "Not done: the work was ended before.")
+
+
+class Interrupted(CliError):
+    """The person ended the command."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("interrupted", "Interrupted; run it again to go on.")

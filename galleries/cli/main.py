@@ -10,50 +10,60 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
-from galleries.cli.errors import CliError, WrongUse
-from galleries.cli.listing import galleries_table, images_table, list_galleries, list_images, share
+from galleries.cli.errors import CliError, Interrupted, WrongUse
+from galleries.cli.listing import Rows, galleries_table, images_table, list_galleries, list_images, share
 from galleries.cli.login import DEFAULT_URL, Login, ask_secret, read_login, site_address, store_login
 from galleries.cli.progress import Progress, human, printable
 from galleries.cli.pull import pull
 from galleries.cli.push import push
 from galleries.cli.web import Site
 
-INTERRUPTED = 130
 RETENTIONS = ("1h", "1d", "7d", "30d", "1y", "forever")
+# Of the site's refusals: what sending again changes nothing about.
+NOT_TAKEN = {"unsupported_format", "corrupt_image", "too_many_pixels", "empty_file", "file_too_large"}
 MOST_JOBS = 16  # the site takes as many uploads of one person at once
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = argparse.Namespace(json="--json" in given)
     try:
+        _parser().parse_args(given, options)
         command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
     except CliError as error:
-        _tell(options, {"error": {"code": error.code, "detail": error.detail}}, "")
-        print(f"gallery: {printable(error.detail)}", file=sys.stderr)
-        return error.exit_code
+        return _tell_failure(options, error)
     except KeyboardInterrupt:
-        _tell(options, {"error": {"code": "interrupted", "detail": "Interrupted; run it again to go on."}}, "")
-        print("\ngallery: interrupted; run it again to go on.", file=sys.stderr)
-        return INTERRUPTED
+        return _tell_failure(options, Interrupted())
     except BrokenPipeError:  # `gallery ls | head`
         sys.stderr.close()
         return 0
+    except OSError as error:
+        return _tell_failure(
+            options, CliError("system", f"{error.strerror or error}: {error.filename or ''}".strip(": "))
+        )
+
+
+class _Parser(argparse.ArgumentParser):
+    """Wrong use is told as everything else that goes wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        raise WrongUse(f"{message}. See {self.prog} --help.")
 
 
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--url", help=f"the site; else GALLERY_URL, or where you logged in, or {DEFAULT_URL}")
     common.add_argument("--json", action="store_true", help="one JSON object on standard output")
     common.add_argument("--quiet", action="store_true", help="no progress")
-    parser = argparse.ArgumentParser(prog="gallery", description="Photos to and from an Image Gallery.")
+    parser = _Parser(prog="gallery", description="Photos to and from an Image Gallery.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, command: Callable[[argparse.Namespace], int], help: str) -> argparse.ArgumentParser:
@@ -129,7 +139,7 @@ def _push(options: argparse.Namespace) -> int:
     sentence = f"{result['sent']} sent ({human(progress.bytes_moved)}), {result['here']} there already"
     if result["lighter"]:
         sentence += f", {result['lighter']} there in another quality (--originals sends those too)"
-    _tell(options, result, _with_failures(sentence, len(result["failed"])))
+    _tell(options, result, _with_failures(sentence, result["failed"]))
     return 1 if result["failed"] else 0
 
 
@@ -140,7 +150,7 @@ def _pull(options: argparse.Namespace) -> int:
     result = pulled.as_json()
     gone = f", {result['gone']} gone meanwhile" if result["gone"] else ""
     sentence = f"{result['fetched']} fetched ({human(progress.bytes_moved)}), {result['here']} here already{gone}"
-    _tell(options, result, _with_failures(sentence, len(result["failed"])))
+    _tell(options, result, _with_failures(sentence, result["failed"]))
     return 1 if result["failed"] else 0
 
 
@@ -177,8 +187,20 @@ def _site(options: argparse.Namespace) -> Site:
     return Site(login.url, login.token)
 
 
-def _with_failures(sentence: str, failed: int) -> str:
-    return f"{sentence}, {failed} failed: run it again." if failed else f"{sentence}."
+def _with_failures(sentence: str, failed: Rows) -> str:
+    if not failed:
+        return f"{sentence}."
+    refused = sum(each["code"] in NOT_TAKEN for each in failed)
+    again = "" if refused == len(failed) else " Run it again."
+    not_taken = f" ({refused} of them no photos that the site takes)" if refused else ""
+    return f"{sentence}, {len(failed)} failed{not_taken}.{again}"
+
+
+def _tell_failure(options: argparse.Namespace, error: CliError) -> int:
+    with suppress(OSError):  # nobody may be reading any more
+        _tell(options, {"error": {"code": error.code, "detail": error.detail}}, "")
+    print(f"gallery: {printable(error.detail)}", file=sys.stderr)
+    return error.exit_code
 
 
 def _tell(options: argparse.Namespace, result: dict[str, Any], sentence: str) -> None:

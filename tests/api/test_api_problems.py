@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -53,6 +54,22 @@ def test_a_hundred_megabytes_of_json_are_refused_unread(program: Program, galler
     extra: dict[str, Any] = {"CONTENT_LENGTH": str(100 << 20), "wsgi.input": Unreadable()}
     assert is_problem(program.post("/galleries", b"{}", **extra), "file_too_large")
     assert is_problem(program.patch(f"/galleries/{gallery.hex}", b"{}", **extra), "file_too_large")
+
+
+def test_a_body_of_unknown_length_is_refused_unread(program: Program, gallery: Gallery) -> None:
+    """Not taken for an empty one."""
+    extra: dict[str, Any] = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": Unreadable()}
+    for path in ("/galleries", "/images/bulk", f"/galleries/{gallery.hex}/images/check"):
+        response = program.post(path, b"{}", **extra)
+        assert is_problem(response, "malformed")
+        assert "Content-Length" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"x"', b"1", b"{}", b'{"title": "x", "x": 1}'])
+def test_a_refusal_speaks_of_the_request_and_not_of_our_code(body: bytes, program: Program) -> None:
+    response = program.post("/galleries", body)
+    assert response.json()["code"] == "invalid_request"
+    assert not re.search("(?i)instance|dictionary|GalleryCreate|extra inputs|payload", response.json()["detail"])
 
 
 def test_thousands_of_unknown_fields_are_not_all_repeated(program: Program) -> None:
@@ -150,7 +167,17 @@ def test_a_body_that_says_json_is_taken(kind: str, program: Program) -> None:
     assert program.post("/galleries", b'{"title": "x"}', content_type=kind).status_code == 201
 
 
-@pytest.mark.parametrize("body", [b'{"title": NaN}', b"[" * 5_000, b'\xff\xfe{"title"', b"\x00", b'{"title": "x"} {}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"title": NaN}',
+        b"[" * 5_000,
+        b'\xff\xfe{"title"',
+        b"\x00",
+        b'{"title": "x"} {}',
+        b'{"title": "x", "title": "y"}',
+    ],
+)
 def test_what_is_no_json_is_malformed(body: bytes, program: Program) -> None:
     assert is_problem(program.post("/galleries", body), "malformed")
 
