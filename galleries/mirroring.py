@@ -3,7 +3,8 @@ from a backup, or somebody changed an item by hand. In everyday life the outbox 
 
 Rows are the truth. A record that is behind or missing is written as the drain writes it. One that is ahead of its row
 (the database is older than the table), or that says something else at the same version, gets a row of a later version,
-because a version stands for one content for ever. What is claimed is never written over.
+because a version stands for one content for ever. What is claimed is never written over. A reserved version is its
+request's alone (LIFECYCLE rule 3): such a row waits, and the drain takes care of it.
 """
 
 from __future__ import annotations
@@ -102,7 +103,10 @@ class Comparison:
                 self._compare({row.id: gallery_record(row) for row in galleries}, Gallery, GalleryOutboxEntry)
         ready = Image.objects.filter(state=State.READY).select_related("gallery")
         for images in _pages(ready, after):
-            self._compare({row.id: image_record(row) for row in images}, Image, OutboxEntry)
+            settled = {row.id: image_record(row) for row in images if not row.reserved}
+            self.found.compared += len(images) - len(settled)
+            self.found.waiting += len(images) - len(settled)
+            self._compare(settled, Image, OutboxEntry)
             self.found.last = images[-1].hex
             progress(self.found.compared)
 

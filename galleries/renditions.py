@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import shutil
 
+from django.db import transaction
+from django.utils import timezone
+
+from galleries.counting import bump
 from galleries.decoding import DecodedImage, DecoderUnavailable, ImageRejected
 from galleries.decoding.specs import SPECS
+from galleries.metadata import records
 from galleries.models import Image, State
 from galleries.models.image import RenditionSize, write_renditions
 from galleries.problems import Problem
@@ -79,9 +84,15 @@ def rebuild_renditions(image: Image) -> None:
 
 
 def _list_renditions(image: Image, decoded: DecodedImage) -> None:
-    """The row lists every key before its object is put, so that none can be left behind."""
+    """The row lists every key before its object is put, so that none can be left behind. Other keys than before are a
+    version of their own: the record lists them for a deleter that cannot see the row."""
     image.renditions = write_renditions(
         RenditionSize(r.spec, r.extension, r.width, r.height) for r in decoded.renditions
     )
-    if Image.objects.filter(id=image.id, state=State.READY).update(renditions=image.renditions) == 0:
-        raise Problem("not_found")
+    now = timezone.now()
+    ready = Image.objects.filter(id=image.id, state=State.READY)
+    with transaction.atomic():
+        if ready.exclude(renditions=image.renditions).update(renditions=image.renditions, **bump(now)):
+            records().enqueue([image.id], now)
+        elif not ready.exists():
+            raise Problem("not_found")

@@ -15,13 +15,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from cleanup_lambda.records import image_key
+from galleries.expiry import set_expiry
 from galleries.mirroring import Comparison, Findings, Pace
 from galleries.models import Gallery, Image, OutboxEntry
 from galleries.outbox import Drain
 from galleries.removal import remove_images
 from galleries.table import TableRecords
 from gallery_site.accounts.models import User
-from tests.core.world import add, reload
+from tests.core.world import Killed, add, dying_at, reload
 from tests.records.service import Service
 from tests.records.table import Item, Table
 from tests.records.test_sweep_table import keep, make_record, place
@@ -120,6 +121,27 @@ def test_a_change_that_is_on_its_way_is_no_difference(images: list[Image], galle
     remove_images(gallery, [images[0].id], timezone.now())
     code, found = sync()
     assert (code, found["waiting"], found["differences"]) == (0, 1, {})
+
+
+def test_a_lengthening_under_way_is_its_requests_alone(images: list[Image], table: Table, service: Service) -> None:
+    """Whatever the record says meanwhile: the reserved version has a content that the row does not hold yet."""
+    image = images[0]
+    with dying_at("lengthen.recorded"), pytest.raises(Killed):
+        set_expiry(reload(image), timezone.now() + timedelta(days=30), timezone.now())
+    OutboxEntry.objects.all().delete()  # as when it is confirmed between two of our looks
+    before = dict(table.items)
+    for change in (lambda item: item, _older, None):
+        where = place(image_key(image.gallery_id.hex, image.hex))
+        table.items = dict(before)
+        if change is None:
+            del table.items[where]
+        else:
+            table.items[where] = change(table.items[where])
+        there = dict(table.items)
+        code, found = sync("--apply")
+        assert (code, found["waiting"], found["differences"]) == (0, 1, {})
+        assert table.items == there
+    assert reload(image).reserved
 
 
 def test_records_without_a_row_go_when_they_are_old(images: list[Image], table: Table) -> None:

@@ -16,6 +16,7 @@ from galleries.models import Gallery, GalleryOutboxEntry, Image, OutboxEntry, St
 from galleries.outbox import Drain, drain_outbox, measure_backlog
 from galleries.removal import delete_for_good, remove_gallery, remove_images, restore_gallery, restore_image
 from galleries.renaming import rename_image
+from galleries.renditions import drop_renditions, rebuild_shown
 from galleries.table import TableRecords
 from galleries.uploads import abandon
 from gallery_site.accounts.models import User
@@ -52,6 +53,40 @@ def test_what_is_committed_is_written_at_once(
     assert changed is not None
     assert (changed.version, changed.due_at) == (2, -(-reload(image).removed_at.timestamp() // 1))  # type: ignore[union-attr]
     assert table.items[(f"GALLERY#{other.hex}", "GALLERY")]["title"] == {"S": "Frost"}
+
+
+def test_renditions_under_other_keys_are_another_version(
+    gallery: Gallery, store: TableRecords, drain: Drain, table: Table
+) -> None:
+    """One version stands for one content, also of the list of keys by which the Lambda deletes."""
+    image = add(gallery, 1)
+    Image.objects.update(renditions="preview.png 40x30")  # as an older recipe made them
+    drain.round(timezone.now(), 100)
+    rebuild_shown(reload(image))
+    assert (reload(image).version, OutboxEntry.objects.count()) == (2, 1)
+    drain.round(timezone.now(), 100)
+    check_in_line(table)
+    record = record_of(table, image)
+    assert record is not None
+    assert set(record.keys) == set(reload(image).keys)
+    drop_renditions(reload(image))
+    rebuild_shown(reload(image))
+    assert (reload(image).version, OutboxEntry.objects.count()) == (2, 0), "the same keys are no change"
+
+
+def test_renditions_made_again_do_not_confirm_a_lengthening_under_way(
+    gallery: Gallery, store: TableRecords, drain: Drain, table: Table
+) -> None:
+    image = add(gallery, 1)
+    Image.objects.update(renditions="preview.png 40x30")
+    drain.round(timezone.now(), 100)
+    with dying_at("lengthen.reserved"), pytest.raises(Killed):
+        set_expiry(reload(image), timezone.now() + 30 * DAY, timezone.now())
+    rebuild_shown(reload(image))
+    row = reload(image)
+    assert (row.version, row.reserved, row.expires_at) == (3, False, image.expires_at)
+    drain.round(timezone.now() + MINUTE, 100)
+    check_in_line(table)
 
 
 def test_a_request_writes_a_few_and_leaves_the_rest(
