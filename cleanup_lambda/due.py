@@ -43,7 +43,7 @@ class _Outcome(Enum):
 class DueRecords:
     """The source of a sweep that cannot see rows. ``malformed`` counts the items that the site did not write,
     ``examples`` says of some what is wrong with them; ``unread`` counts the shards that could not be read to their end,
-    ``errors`` failures by their code; ``oldest`` is the first due time that was seen."""
+    ``errors`` failures by their code."""
 
     def __init__(
         self,
@@ -60,8 +60,8 @@ class DueRecords:
         self.malformed = 0
         self.examples: dict[str, str] = {}
         self.errors: Counter[str] = Counter()
-        self.oldest: int | None = None
         self.unread = 0
+        self._left: dict[str, int] = {}  # what was listed and is still there -> since when it is due
         self._ahead: list[Due] = []
         self._listing = self._list()
 
@@ -88,6 +88,11 @@ class DueRecords:
                     break
         return total
 
+    def overdue(self, now: float) -> int:
+        """For how many seconds the oldest of what was listed and is still there might have been deleted; 0 when nothing
+        is left."""
+        return max(round(self.cutoff - min(self._left.values(), default=now)), 0)
+
     def claim(self, batch: Sequence[Due]) -> Step:
         return self._each(batch, self._claim)
 
@@ -98,9 +103,9 @@ class DueRecords:
 
     def _list(self) -> Iterator[Due]:
         for record in heapq.merge(*map(self._shard, SHARDS), key=lambda record: record.due_at or 0):
-            if self.oldest is None:
-                self.oldest = record.due_at
-            yield Due(f"{record.gallery}/{record.image}", record.keys, record.bytes)
+            name = f"{record.gallery}/{record.image}"
+            self._left[name] = record.due_at or 0
+            yield Due(name, record.keys, record.bytes)
 
     def _shard(self, shard: str) -> Iterator[ImageRecord]:
         """One shard; when it cannot be read (any more), the others go on.
@@ -147,6 +152,9 @@ class DueRecords:
 
         with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             outcomes = list(pool.map(attempt, batch))
+        for item, outcome in zip(batch, outcomes, strict=True):
+            if outcome is _Outcome.ANOTHERS or (outcome is _Outcome.DONE and act == self._drop):
+                self._left.pop(item.id, None)
         done = [item for item, outcome in zip(batch, outcomes, strict=True) if outcome is _Outcome.DONE]
         return Step(done, outcomes.count(_Outcome.FAILED), outcomes.count(_Outcome.LATE))
 

@@ -22,7 +22,7 @@ from botocore.config import Config
 from cleanup_lambda.due import SIDE_BY_SIDE, DueRecords
 from cleanup_lambda.objects import BucketObjects
 from cleanup_lambda.sweep import ObjectStore, Report, sweep
-from cleanup_lambda.visits import ClockWrong, Visits
+from cleanup_lambda.visits import SweepRefused, Visits
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -32,6 +32,7 @@ RESERVE = 10_000  # milliseconds that are left when a run stops by itself
 BATCH = 1_000  # images at a time: 2,000 to 3,000 keys, so that DeleteObjects calls are full
 LEAST_GRACE = 3_600  # seconds; LIFECYCLE rule 5
 NAMESPACE = "ImageGallery"
+DIMENSION = "Table"
 METRICS = {  # name -> unit
     "Due": "Count",
     "Deleted": "Count",
@@ -87,7 +88,7 @@ def lambda_handler(event: Any, context: Context) -> dict[str, int | bool]:
     """Sweep once; ``{"allow_mass": true}`` skips the second visit. What it answers is in DESIGN section 6.
 
     Raises:
-        NotConfigured, ClockWrong: nothing was deleted. Other errors are botocore's own: nothing could be listed.
+        NotConfigured, SweepRefused: nothing was deleted. Other errors are botocore's own: nothing could be listed.
     """
     settings = Settings.read(os.environ)
     table, bucket = _clients(settings)
@@ -114,12 +115,13 @@ def run(
 ) -> dict[str, int | bool]:
     """One sweep with its clients and its clock as arguments."""
     now = clock()
+    source = DueRecords(client, settings.table, run=run_id, now=now, cutoff=now - settings.grace, time_left=time_left)
     try:
         visits = Visits.begin(client, settings.table, now)
-    except ClockWrong as error:
+        visits.check_grace(settings.grace, source)
+    except SweepRefused as error:
         _say({"message": "sweep refused", "run": run_id, "reason": str(error)})
         raise
-    source = DueRecords(client, settings.table, run=run_id, now=now, cutoff=now - settings.grace, time_left=time_left)
     held = 0 if allow_mass else visits.held(source)
     if held:
         report = Report(due=held, held=held, remaining=True)
@@ -128,7 +130,7 @@ def run(
         report.due += source.malformed
         report.skipped += source.malformed
         report.remaining = report.remaining or source.unread > 0
-    _tell(report, source, objects, run_id, now, clock() - now)
+    _tell(report, source, objects, run_id, now, clock())
     answer = report.as_dict()
     del answer["held"]
     return answer
@@ -154,22 +156,23 @@ def _clients(settings: Settings) -> tuple[DynamoDBClient, S3Client]:
     )
 
 
-def _tell(report: Report, source: DueRecords, objects: ObjectStore, run_id: str, now: float, seconds: float) -> None:
-    """One line of JSON that is the log of the run and, in CloudWatch's embedded format, its metrics."""
-    age = 0 if source.oldest is None else max(round(now - source.oldest), 0)
+def _tell(report: Report, source: DueRecords, objects: ObjectStore, run_id: str, now: float, end: float) -> None:
+    """One line of JSON that is the log of the run and, in CloudWatch's embedded format, its metrics: of the table, so
+    that two sites of one account do not share them."""
     values = (report.due, report.deleted, report.bytes, report.failed, report.skipped)
     definition = {
         "Namespace": NAMESPACE,
-        "Dimensions": [[]],
+        "Dimensions": [[DIMENSION]],
         "Metrics": [{"Name": name, "Unit": unit} for name, unit in METRICS.items()],
     }
     _say(
         {
             "_aws": {"Timestamp": round(now * 1000), "CloudWatchMetrics": [definition]},
-            **dict(zip(METRICS, (*values, source.malformed, report.held, age), strict=True)),
+            DIMENSION: source.table,
+            **dict(zip(METRICS, (*values, source.malformed, report.held, source.overdue(now)), strict=True)),
             "message": "sweep held" if report.held else "sweep",
             "run": run_id,
-            "seconds": round(seconds, 3),
+            "seconds": round(end - now, 3),
             "remaining": report.remaining,
             "errors": {**source.errors, **getattr(objects, "errors", {})},
             "malformed": source.examples,

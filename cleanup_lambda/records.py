@@ -24,7 +24,8 @@ SHARDS = tuple(f"{number:02d}" for number in range(16))
 GALLERY = "GALLERY"
 # The year 5138; a time in milliseconds is beyond it since 1973.
 LATEST = 100_000_000_000
-STATE_KEY: Item = {"pk": {"S": "STATE"}, "sk": {"S": "SWEEP"}}  # what a sweep remembers until its second visit
+# The grace that sites and sweep agreed on, and what a sweep remembers until its second visit.
+STATE_KEY: Item = {"pk": {"S": "STATE"}, "sk": {"S": "SWEEP"}}
 
 
 class Malformed(Exception):
@@ -310,6 +311,36 @@ def drop_claimed(key: Item) -> Request:
         "ConditionExpression": "attribute_exists(#claim)",
         "ExpressionAttributeNames": _names("claim"),
     }
+
+
+def agree(grace: int) -> Request:
+    """The first who says how long the grace is says it for all; the others must say the same. What is there is in the
+    error."""
+    return set_grace(grace) | {
+        "ConditionExpression": "attribute_not_exists(#grace) OR #grace = :grace",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def set_grace(grace: int) -> Request:
+    """The grace, in seconds, whatever was agreed before."""
+    return {
+        "Key": STATE_KEY,
+        "UpdateExpression": "SET #grace = :grace",
+        "ExpressionAttributeNames": _names("grace"),
+        "ExpressionAttributeValues": {":grace": _number(grace)},
+    }
+
+
+def grace_of(state: Mapping[str, Any]) -> int | None:
+    """What was agreed, in seconds; None when nothing was. -1: something that is no number of seconds, which agrees
+    with nobody."""
+    if "grace" not in state:
+        return None
+    try:
+        return _whole(state, "grace")
+    except Malformed:
+        return -1
 
 
 def due_query(shard: str, cutoff: float, *, limit: int, after: Item | None = None) -> Request:

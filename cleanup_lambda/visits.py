@@ -1,7 +1,10 @@
-"""What a sweep without a memory of its own asks the table before it deletes: is my clock right, and was I here before.
+"""What a sweep without a memory of its own asks the table before it deletes: is my clock right, is my grace the site's,
+and was I here before.
 
-A sweep of very many images needs two visits at least an hour apart (the mass rule). What the first one saw is kept in
-one item beside the records; the service's own clock, from the Date of its answers, stands beside ours.
+The site lets people bring back what was removed for nearly as long as its grace, so a sweep with a shorter one would
+delete the objects of what is live again. A sweep of very many images needs two visits at least an hour apart (the mass
+rule). All of that is in one item beside the records; the service's own clock, from the Date of its answers, stands
+beside ours.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from cleanup_lambda.due import DueRecords
-from cleanup_lambda.records import STATE_KEY
+from cleanup_lambda.records import STATE_KEY, grace_of
 from cleanup_lambda.sweep import CLOCK_TOLERANCE, MASS_FLOOR, MASS_SHARE, Visit, is_mass, is_same_wait, may_proceed
 
 if TYPE_CHECKING:
@@ -24,8 +27,16 @@ if TYPE_CHECKING:
 SERVICE = "service"  # whose clock a visit's second time is: it never restarts
 
 
-class ClockWrong(Exception):
+class SweepRefused(Exception):
+    """Nothing may be deleted now; the message says why."""
+
+
+class ClockWrong(SweepRefused):
     """Our clock and the service's differ by more than the tolerance; whatever seems due may not be."""
+
+
+class GraceDiffers(SweepRefused):
+    """The site waits longer, or shorter, than this sweep was told to, or no site has said how long."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,7 @@ class Visits:
     table: str
     now: Visit
     first: Visit | None
+    grace: int | None  # what the sites agreed on, in seconds
 
     @classmethod
     def begin(cls, client: DynamoDBClient, table: str, now: float) -> Visits:
@@ -48,7 +60,19 @@ class Visits:
         service = _service_time(answer["ResponseMetadata"]["HTTPHeaders"])
         if abs(service - now) > CLOCK_TOLERANCE:
             raise ClockWrong(f"our clock is {now - service:+.0f} s from that of DynamoDB")
-        return cls(client, table, Visit(now, service, SERVICE), _parse(answer.get("Item") or {}))
+        state = answer.get("Item") or {}
+        return cls(client, table, Visit(now, service, SERVICE), _parse(state), grace_of(state))
+
+    def check_grace(self, ours: int, source: DueRecords) -> None:
+        """Ours must be the site's, in seconds. A table that no site has opened yet is empty, and nothing is wrong.
+
+        Raises:
+            GraceDiffers
+        """
+        if self.grace is None and source.exceeds(0):
+            raise GraceDiffers("no site has written its GALLERY_GRACE_SECONDS into the table")
+        if self.grace not in {None, ours}:
+            raise GraceDiffers(f"GALLERY_GRACE_SECONDS is {ours} here and {self.grace} on the site")
 
     def held(self, source: DueRecords) -> int:
         """How many due images must wait for a second visit; 0 when the sweep may go on.
@@ -82,14 +106,19 @@ class Visits:
             return 0
 
     def _remember(self, due: int) -> None:
-        times = {"first_seen_at": self.now.time, "service_time": self.now.uptime, "due": due}
-        item: Any = STATE_KEY | {name: {"N": str(round(value))} for name, value in times.items()}
-        self.client.put_item(TableName=self.table, Item=item)
+        values = {":seen": self.now.time, ":service": self.now.uptime, ":due": due}
+        self.client.update_item(
+            TableName=self.table,
+            Key=STATE_KEY,
+            UpdateExpression="SET first_seen_at = :seen, service_time = :service, due = :due",
+            ExpressionAttributeValues={name: {"N": str(round(value))} for name, value in values.items()},
+        )
 
     def _forget(self) -> None:
         """The next mass waits for its own second visit."""
         if self.first is not None:
-            self.client.delete_item(TableName=self.table, Key=STATE_KEY)
+            expression = "REMOVE first_seen_at, service_time, due"
+            self.client.update_item(TableName=self.table, Key=STATE_KEY, UpdateExpression=expression)
 
 
 def _parse(item: Mapping[str, Any]) -> Visit | None:

@@ -80,7 +80,7 @@ class RecordStore(Protocol):
         """Delete the records of galleries of which nothing is left; returns the ids of those that may be left."""
 
     def check(self) -> None:
-        """Raise RecordsUnavailable when records cannot be read now."""
+        """Raise RecordsUnavailable when records cannot be read now, or not be relied upon."""
 
 
 class NullRecords:
@@ -112,16 +112,17 @@ class NullRecords:
 
 def records() -> RecordStore:
     """The record store that the settings name: one of each kind in a process, whichever thread asks."""
-    return _open_store(settings.GALLERY_TABLE, settings.AWS_REGION, settings.AWS_ENDPOINT_URL)
+    grace = round(settings.GRACE.total_seconds())
+    return _open_store(settings.GALLERY_TABLE, settings.AWS_REGION, settings.AWS_ENDPOINT_URL, grace)
 
 
 @cache
-def _open_store(table: str, region: str, endpoint: str) -> RecordStore:
+def _open_store(table: str, region: str, endpoint: str, grace: int) -> RecordStore:
     if not table:
         return NullRecords()
     from galleries.table import open_table
 
-    return open_table(table, region, endpoint)
+    return open_table(table, region, endpoint, grace)
 
 
 def image_record(image: Image) -> ImageRecord:

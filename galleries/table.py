@@ -24,11 +24,14 @@ from cleanup_lambda.records import (
     STATE_KEY,
     Item,
     Request,
+    agree,
     epoch,
     gallery_key,
+    grace_of,
     image_key,
     lengthen,
     put,
+    set_grace,
     version_of,
 )
 from galleries.amazon import explain
@@ -57,6 +60,7 @@ PATIENT = Config(
     max_pool_connections=16,
 )
 PAUSE = 10.0  # seconds in which requests do not ask a table that has just failed
+AGREED_FOR = 60.0  # seconds for which the grace that was agreed is not asked for again
 SIDE_BY_SIDE = 8  # writes under way at once
 DELETES = 25  # the most that one BatchWriteItem takes
 TRIES = 5  # for what a BatchWriteItem leaves unprocessed
@@ -76,17 +80,18 @@ class _Rejected(Exception):
     """This one request is not to DynamoDB's taste; others are."""
 
 
-def open_table(table: str, region: str, endpoint: str) -> TableRecords:
-    """The table of this site; nothing is asked of it yet."""
+def open_table(table: str, region: str, endpoint: str, grace: int) -> TableRecords:
+    """The table of this site, whose grace is ``grace`` seconds; nothing is asked of it yet."""
     session = boto3.session.Session(region_name=region)
     hurried, patient = (
         session.client("dynamodb", config=config, endpoint_url=endpoint or None) for config in (HURRIED, PATIENT)
     )
-    return TableRecords(table, hurried, patient)
+    return TableRecords(table, hurried, patient, grace=grace)
 
 
 class TableRecords:
-    """The record store of a site with DynamoDB. ``hurried`` serves requests, ``patient`` what nobody waits for."""
+    """The record store of a site with DynamoDB. ``hurried`` serves requests, ``patient`` what nobody waits for.
+    ``grace``: for how many seconds the site keeps what is over; the sweep has to wait as long."""
 
     enabled = True
 
@@ -96,12 +101,14 @@ class TableRecords:
         hurried: DynamoDBClient,
         patient: DynamoDBClient,
         *,
+        grace: int,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.table, self.hurried, self.patient = table, hurried, patient
+        self.table, self.hurried, self.patient, self.grace = table, hurried, patient, grace
         self.clock, self.sleep = clock, sleep
         self.paused_until, self.reason = float("-inf"), ""
+        self.agreed_until = float("-inf")
 
     # --- what the site asks
 
@@ -110,10 +117,13 @@ class TableRecords:
         expires_at, due_at = (None if end is None else epoch(end.timestamp()) for end in ends)
         request = lengthen(promise.gallery.hex, promise.image.hex, promise.version, expires_at, due_at)
         try:
+            if self.clock() >= self.agreed_until:
+                self.check()
             self._ask(self.hurried.update_item, request)
         except _ConditionFailed as failed:
             return _answer(failed.item, promise.version)
-        except (RecordsUnavailable, _Rejected):
+        except (RecordsUnavailable, _Rejected) as error:
+            log.warning("a record could not be lengthened", extra={"fields": {"error": str(error)}})
             return Published.UNKNOWN
         return Published.HELD
 
@@ -143,7 +153,34 @@ class TableRecords:
         return self.delete({gallery: gallery_key(gallery.hex) for gallery in galleries})
 
     def check(self) -> None:
-        self._ask(self.hurried.get_item, {"Key": STATE_KEY})
+        """Raise RecordsUnavailable when the table does not answer, or when what deletes by it waits for another time
+        than this site: what people bring back meanwhile would lose its objects."""
+        answer = self._ask(self.hurried.get_item, {"Key": STATE_KEY, "ConsistentRead": True})
+        agreed = grace_of(answer.get("Item") or {})
+        if agreed is None:
+            agreed = self._agree()
+        if agreed != self.grace:
+            raise RecordsUnavailable(
+                f"GALLERY_GRACE_SECONDS is {self.grace} here and {agreed} in GALLERY_TABLE, for the sweep and for other"
+                " nodes (docs/records.md says how it is changed)."
+            )
+        self.agreed_until = self.clock() + AGREED_FOR
+
+    def _agree(self) -> int | None:
+        """The first site says it; returns what holds then."""
+        try:
+            self._ask(self.hurried.update_item, agree(self.grace))
+        except _ConditionFailed as failed:
+            return grace_of(failed.item or {})
+        return self.grace
+
+    def set_grace(self) -> None:
+        """From now on the sweep and every site have to have this site's grace.
+
+        Raises:
+            RecordsUnavailable
+        """
+        self._ask(self.patient.update_item, set_grace(self.grace), pausing=False)
 
     # --- what only the comparison of the stores asks
 

@@ -117,7 +117,7 @@ def read_environment(environ: dict[str, str], root: Path, lan: Callable[[], str 
         grace_seconds=get.number("GALLERY_GRACE_SECONDS", DEFAULT_GRACE),
         signup=get.choice("GALLERY_SIGNUP", ("open", "invite", "closed"), "open"),  # type: ignore[arg-type]
     )
-    _check_groups(environment)
+    _check_groups(environment, grace=get.text("GALLERY_GRACE_SECONDS"))
     return environment
 
 
@@ -135,7 +135,7 @@ def generated_secret(data_dir: Path) -> str:
     return path.read_text().strip()
 
 
-def _check_groups(environment: Environment) -> None:
+def _check_groups(environment: Environment, grace: str) -> None:
     if environment.https and not environment.secret_key:
         raise ImproperlyConfigured("DJANGO_SECRET_KEY is missing: it must be set when SITE_URL is https.")
     if RETENTIONS.index(environment.default_retention) > RETENTIONS.index(environment.max_retention):
@@ -145,7 +145,9 @@ def _check_groups(environment: Environment) -> None:
     # A bucket alone is one server with its files in S3; a table is what the Lambda reads, and it deletes in a bucket.
     aws = {"GALLERY_BUCKET": environment.bucket, "AWS_REGION": environment.aws_region}
     _all_or_none(aws, needed_by=("GALLERY_BUCKET",))
-    _all_or_none({"GALLERY_TABLE": environment.table, **aws}, needed_by=("GALLERY_TABLE",))
+    # The Lambda deletes by a grace of its own: it has to be said on both sides, and it has to be the same.
+    records = {"GALLERY_TABLE": environment.table, **aws, "GALLERY_GRACE_SECONDS": grace}
+    _all_or_none(records, needed_by=("GALLERY_TABLE",))
     cloudfront = {
         "CLOUDFRONT_DOMAIN": environment.cloudfront_domain,
         "CLOUDFRONT_KEY_ID": environment.cloudfront_key_id,

@@ -83,6 +83,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "gallery_site.middleware.RequestIdMiddleware",
+    "gallery_site.middleware.HealthCheckMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "gallery_site.middleware.SiteHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -288,6 +289,7 @@ CSRF_COOKIE_SECURE = ENVIRONMENT.https
 CSRF_COOKIE_HTTPONLY = True  # the page's script reads the token from a meta element
 CSRF_FAILURE_VIEW = "gallery_site.errors.csrf_failure"
 SECURE_SSL_REDIRECT = ENVIRONMENT.https and os.environ.get("GALLERY_SSL_REDIRECT", "1") == "1"
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # a load balancer asks by plain HTTP and follows nothing
 SECURE_HSTS_SECONDS = 63_072_000 if ENVIRONMENT.https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = ENVIRONMENT.https
 SECURE_HSTS_PRELOAD = ENVIRONMENT.https

@@ -29,6 +29,7 @@ DRAIN_EVERY = 5.0  # a round that finds nothing is two looks at an empty index
 FIRST_AFTER = 5.0
 TIDY_EVERY = 24 * 60  # rounds: once a day
 NOTICE_EVERY = 15  # rounds
+REPORT_EVERY = 5  # rounds: as long as a period of the template's alarms
 
 _stop = threading.Event()
 _threads: list[threading.Thread] = []
@@ -72,6 +73,13 @@ def tidy() -> None:
     remove_stale_uploads(now)
 
 
+def report() -> None:
+    """Tell CloudWatch how far records are behind. Loaded here, since other sites need no SDK."""
+    from galleries.reporting import report_backlog
+
+    report_backlog(timezone.now())
+
+
 def _run() -> None:
     wait, rounds = FIRST_AFTER, 0
     while not _stop.wait(wait):
@@ -82,6 +90,8 @@ def _run() -> None:
 
 def beat(rounds: int) -> None:
     """What is due in this round, each thing for itself: none of them may end the thread, or keep the others waiting."""
+    if rounds % REPORT_EVERY == 0 and settings.GALLERY_TABLE:
+        _attempt("report", report)
     _attempt("sweep", tick)
     if rounds % NOTICE_EVERY == 0:
         _attempt("notices", lambda: send_notices(timezone.now()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,12 +131,16 @@ def on_cloud(
 ) -> Iterator[BucketMediaStorage]:
     """The site of this process runs on the cloud, with the credentials of its instance."""
     from galleries.distribution import client
+    from galleries.metadata import records
 
     variables = cloud.environment()
     become_the_instance(monkeypatch, variables)
     client.cache_clear()
     for name in ("AWS_ENDPOINT_URL", "AWS_REGION", "CLOUDFRONT_DISTRIBUTION_ID", "CLOUDFRONT_KEY_ID", "GALLERY_TABLE"):
         setattr(settings, name, variables[name])
+    settings.GRACE = timedelta(seconds=int(variables["GALLERY_GRACE_SECONDS"]))
+    settings.RESTORE_WINDOW = settings.GRACE - timedelta(minutes=15)
+    records().check()
     settings.CLOUDFRONT_BASE = cloud.edge.base
     settings.CLOUDFRONT_PRIVATE_KEY = Path(variables["CLOUDFRONT_PRIVATE_KEY_FILE"]).read_text()
     handler: Any = storages

@@ -17,6 +17,7 @@ from galleries.metadata import RecordsUnavailable, records
 from galleries.models import Gallery, Image, Invalidation, OutboxEntry
 from galleries.outbox import drain_outbox
 from galleries.problems import Problem
+from galleries.reporting import report_backlog
 from galleries.storage import StorageError, media_storage
 from galleries.table import TableRecords
 from tests.aws.policies import Policy
@@ -79,6 +80,10 @@ def _invalidates(gallery: Gallery, image: Image) -> bool:
     return bool(sent) and not Invalidation.objects.exists()
 
 
+def _says_how_far_records_are_behind(gallery: Gallery, image: Image) -> bool:
+    return report_backlog(timezone.now())
+
+
 def _compares_its_keys(gallery: Gallery, image: Image) -> bool:
     _good.clear()
     return key_problem() == ""
@@ -112,6 +117,7 @@ FEATURES: dict[str, Callable[[Gallery, Image], bool]] = {
     "dynamodb:BatchGetItem": _reads_records,
     "cloudfront:CreateInvalidation": _invalidates,
     "cloudfront:GetPublicKey": _compares_its_keys,
+    "cloudwatch:PutMetricData": _says_how_far_records_are_behind,
 }
 
 

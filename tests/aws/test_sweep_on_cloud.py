@@ -105,6 +105,25 @@ def _knows_that_a_share_of_a_large_table_is_no_mass(sweeper: Sweeper) -> bool:
         return sweeper.run()["deleted"] == 2
 
 
+def test_a_mass_is_remembered_beside_what_was_agreed(
+    cloud: Cloud, on_cloud: BucketMediaStorage, gallery: Gallery
+) -> None:
+    _make_due(store_image(gallery, 1), store_image(gallery, 2))
+    sweeper = Sweeper(cloud)
+    assert _holds_a_mass(sweeper)
+    state = sweeper.table.get_item(TableName=sweeper.settings.table, Key=STATE_KEY)["Item"]
+    assert (state["grace"], state["due"]) == ({"N": "3600"}, {"N": "2"})
+    assert handler.run(sweeper.settings, sweeper.table, sweeper.objects, allow_mass=True)["deleted"] == 2
+    assert _sweeps_nothing(sweeper)
+    assert sweeper.table.get_item(TableName=sweeper.settings.table, Key=STATE_KEY)["Item"] == STATE_KEY | {
+        "grace": {"N": "3600"}
+    }
+
+
+def _sweeps_nothing(sweeper: Sweeper) -> bool:
+    return sweeper.run()["due"] == 0
+
+
 # Each action of the template's SweepPolicy -> what the sweep cannot do without it.
 FEATURES: dict[str, Callable[[Sweeper], bool]] = {
     "s3:DeleteObject": _sweeps,
@@ -112,7 +131,6 @@ FEATURES: dict[str, Callable[[Sweeper], bool]] = {
     "dynamodb:UpdateItem": _sweeps,
     "dynamodb:DeleteItem": _sweeps,
     "dynamodb:GetItem": _sweeps,
-    "dynamodb:PutItem": _holds_a_mass,
     "dynamodb:DescribeTable": _knows_that_a_share_of_a_large_table_is_no_mass,
 }
 

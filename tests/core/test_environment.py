@@ -15,7 +15,12 @@ from gallery_site.environment import generated_secret, read_environment
 from gallery_site.network import local_hosts
 from tests.aws.keys import key_pair
 
-AWS = {"GALLERY_BUCKET": "photos", "GALLERY_TABLE": "images", "AWS_REGION": "eu-central-1"}
+AWS = {
+    "GALLERY_BUCKET": "photos",
+    "GALLERY_TABLE": "images",
+    "AWS_REGION": "eu-central-1",
+    "GALLERY_GRACE_SECONDS": "86400",
+}
 CLOUDFRONT = {
     "CLOUDFRONT_DOMAIN": "media.example.org",
     "CLOUDFRONT_KEY_ID": "K1",
@@ -56,7 +61,7 @@ def test_links_name_an_address_that_phones_reach(tmp_path: Path, bind: str, lan:
     assert read_environment(named, tmp_path, lambda: lan).site_url == "http://photos.lan"
 
 
-@pytest.mark.parametrize("missing", ["GALLERY_BUCKET", "AWS_REGION"])
+@pytest.mark.parametrize("missing", ["GALLERY_BUCKET", "AWS_REGION", "GALLERY_GRACE_SECONDS"])
 def test_half_an_aws_names_what_is_missing(tmp_path: Path, missing: str) -> None:
     given = {name: value for name, value in AWS.items() if name != missing}
     assert _refusal(given, tmp_path).startswith(f"{missing} is missing")

@@ -36,11 +36,12 @@ class AmazonSite(FaultSite):
 
     def environ(self) -> dict[str, str]:
         own = {"GALLERY_BUCKET": self.service.objects.name, "GALLERY_TABLE": self.service.table.name}
+        own["GALLERY_GRACE_SECONDS"] = "86400"
         return super().environ() | self.service.environment | own
 
     @property
     def items(self) -> list[Item]:
-        return list(self.service.table.items.values())
+        return list(self.service.table.records.values())
 
     def pass_time(self, by: timedelta) -> None:
         super().pass_time(by)

@@ -67,7 +67,7 @@ def store(service: Service, settings: Settings) -> TableRecords:
     settings.AWS_ENDPOINT_URL = service.address
     found = records()
     assert isinstance(found, TableRecords)
-    found.paused_until = float("-inf")
+    found.paused_until = found.agreed_until = float("-inf")
     found.sleep = lambda seconds: None
     return found
 

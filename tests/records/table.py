@@ -331,6 +331,11 @@ class Table:
         except KeyError:
             raise invalid("the key is not whole") from None
 
+    @property
+    def records(self) -> dict[tuple[str, str], Item]:
+        """Everything but what site and sweep remember."""
+        return {where: item for where, item in list(self.items.items()) if where[0] != "STATE"}
+
     def images(self) -> Iterator[Item]:
         """Items of images."""
         return (item for (_, sort), item in list(self.items.items()) if sort.startswith("IMAGE#"))

@@ -148,7 +148,7 @@ def test_the_packed_function_sweeps_in_its_runtime(function: Function, service: 
         "response",
         {"due": 50, "deleted": 50, "failed": 0, "skipped": 0, "bytes": 350, "remaining": False},
     )
-    assert not service.table.items
+    assert not service.table.records
     assert not objects(service.objects.folder)
     assert service.calls == {"GetItem": 1, "Query": 16, "UpdateItem": 50, "DeleteItem": 50, "DeleteObjects": 1}
     line = function.last_line()
@@ -162,7 +162,7 @@ def test_the_packed_function_sweeps_in_its_runtime(function: Function, service: 
     for request_id in ("three", "three"):  # the same event twice
         kind, answer = function.api.invoke(request_id=request_id)
         assert kind == "response"
-    assert not service.table.items
+    assert not service.table.records
 
     service.fail("GetItem", "ResourceNotFoundException", times=1)
     kind, answer = function.api.invoke()
@@ -195,7 +195,7 @@ def test_a_function_killed_in_the_middle_is_finished_by_the_next(
     table, bucket = _clients(settings)
     again = run(settings, table, BucketObjects(bucket, service.objects.name))
     assert again["deleted"] == len(left) <= len(due)
-    assert not service.table.items
+    assert not service.table.records
     assert not objects(service.objects.folder)
 
 

@@ -50,6 +50,8 @@ def place(item: Item) -> tuple[str, str]:
 
 
 def keep(table: Table, *kept: ImageRecord) -> None:
+    """In a table whose site keeps what is over for GRACE seconds."""
+    table.items[place(records.STATE_KEY)] = records.STATE_KEY | {"grace": {"N": str(GRACE)}}
     for record in kept:
         table.items[place(record.key)] = record.item
 
@@ -98,12 +100,14 @@ def test_what_is_due_goes_with_its_objects_and_nothing_else(
     keep(table, *due, *others)
     store_objects(folder, *due, *others)
     assert sweep() == {"due": 5, "deleted": 5, "failed": 0, "skipped": 0, "bytes": 35, "remaining": False}
-    assert set(table.items) == {place(record.key) for record in others}
+    assert set(table.records) == {place(record.key) for record in others}
     assert objects(folder) == {key for record in others for key in record.keys}
     line = said(capsys)
     assert (line["Due"], line["Deleted"], line["Bytes"], line["Failed"], line["Malformed"]) == (5, 5, 35, 0, 0)
-    assert line["OldestDueAge"] == GRACE + 64
+    assert line["OldestDueAge"] == 0, "nothing was left"
     [metrics] = line["_aws"]["CloudWatchMetrics"]
+    assert metrics["Dimensions"] == [["Table"]], "of one stack, not of all in the account"
+    assert line["Table"] == table.name
     assert {metric["Name"] for metric in metrics["Metrics"]} <= set(line)
     assert line["_aws"]["Timestamp"] == round(NOW * 1000)
     assert sweep() == dict.fromkeys(ANSWER, 0) | {"remaining": False}
@@ -234,7 +238,7 @@ def test_one_fault_of_any_request_changes_nothing(
     else:
         service.fail(operation, "SlowDown" if operation == "DeleteObjects" else "ThrottlingException", status=503)
     assert sweep() == {"due": 3, "deleted": 3, "failed": 0, "skipped": 0, "bytes": 21, "remaining": False}
-    assert not table.items
+    assert not table.records
     assert not objects(folder)
 
 
@@ -256,7 +260,7 @@ def test_what_stays_throttled_is_left_to_the_next_run(
     assert objects(folder) == set(due[0].keys)
     service.faults.clear()
     assert sweep()["deleted"] == 2
-    assert not table.items
+    assert not table.records
 
 
 def test_objects_that_are_not_deleted_keep_their_record(
@@ -274,6 +278,28 @@ def test_objects_that_are_not_deleted_keep_their_record(
     service.objects.undeletable = {}
     assert sweep()["deleted"] == 2
     assert not objects(folder)
+
+
+@pytest.mark.parametrize("schedule", [HOUR, 24 * HOUR])
+def test_how_late_it_is_counts_from_when_it_might_have_been_deleted(
+    sweep: Run, service: Service, table: Table, capsys: pytest.CaptureFixture[str], schedule: int
+) -> None:
+    """So that neither the grace nor the schedule, hourly or daily, makes a sweep seem late that leaves nothing."""
+    kept, extended, *rest = (make_record(round(NOW) - GRACE - schedule + number) for number in range(9))
+    keep(table, kept, extended, *rest)
+    service.objects.undeletable = {kept.keys[0]: "AccessDenied"}
+    table.freeze_index()
+    keep(table, ImageRecord(**vars(extended) | {"version": 2, "expires_at": LIVE, "due_at": LIVE}))
+    sweep()
+    assert said(capsys)["OldestDueAge"] == schedule
+    service.objects.undeletable = {}
+    table.thaw_index()
+    sweep()
+    assert said(capsys)["OldestDueAge"] == 0
+    keep(table, *(make_record(DUE - number) for number in range(3)))
+    asked = iter(range(10**6))
+    sweep(time_left=lambda: next(asked) < 2)
+    assert said(capsys)["OldestDueAge"] == 62
 
 
 def test_a_shard_that_cannot_be_read_does_not_stop_the_others(sweep: Run, service: Service, table: Table) -> None:
@@ -305,7 +331,7 @@ def test_a_sweep_that_dies_is_finished_by_the_next(sweep: Run, table: Table, fol
     assert sweep(run_id="another") == {
         "due": left, "deleted": left, "failed": 0, "skipped": 0, "bytes": 7 * left, "remaining": False,
     }  # fmt: skip
-    assert set(table.items) == {place(live.key)}
+    assert set(table.records) == {place(live.key)}
     assert objects(folder) == set(live.keys)
 
 
@@ -329,7 +355,7 @@ def test_two_sweeps_at_once_count_each_deletion_once(sweep: Run, table: Table, f
     for thread in threads:
         thread.join(30)
     assert sum(answer["deleted"] for answer in answers) == 40
-    assert not table.items
+    assert not table.records
     assert not objects(folder)
 
 
@@ -373,7 +399,7 @@ def test_time_that_is_over_leaves_the_rest_to_the_next_run(sweep: Run, table: Ta
         for record in due:  # no record goes before its objects
             assert place(record.key) in table.items or not objects(folder) & set(record.keys)
     assert sweep()["remaining"] is False
-    assert not table.items
+    assert not table.records
     assert not objects(folder)
 
 
@@ -384,7 +410,7 @@ def test_a_clock_that_is_wrong_deletes_nothing(
     keep(table, make_record(), make_record(LIVE))
     with pytest.raises(ClockWrong):
         sweep(now=NOW + off)
-    assert len(table.items) == 2
+    assert len(table.records) == 2
     assert set(service.calls) == {"GetItem"}
     assert said(capsys)["message"] == "sweep refused"
 
@@ -416,7 +442,7 @@ def test_a_mass_waits_for_a_second_visit(
     assert sweep(now=NOW + HOUR)["deleted"] == 21
     assert not list(table.images())
     sweep(now=NOW + HOUR)
-    assert not table.items, "the next mass waits for its own second visit"
+    assert not table.records, "the next mass waits for its own second visit"
 
 
 def test_a_mass_that_was_held_goes_on_when_it_was_cut_short(

@@ -29,12 +29,18 @@ class Command(BaseCommand):
         parser.add_argument("--after", type=identifier, metavar="ID", help="Go on after this image.")
         parser.add_argument("--rate", type=positive, default=RATE, metavar="N", help="At most N writes a second.")
         parser.add_argument("--allow-mass", action="store_true", help="Delete orphans even if they are very many.")
+        parser.add_argument(
+            "--set-grace", action="store_true", help="Only write GALLERY_GRACE_SECONDS of this site into the table."
+        )
         parser.add_argument("--json", action="store_true", help="Print the findings as JSON and nothing else.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         table = records()
         if not isinstance(table, TableRecords):
             raise CommandError("There is no table of records: GALLERY_TABLE is not set.", returncode=2)
+        if options["set_grace"]:
+            self._set_grace(table)
+            return
         comparison = Comparison(table, timezone.now(), apply=options["apply"], pace=Pace(options["rate"]))
         self._compare(comparison, options["after"], verify=options["verify"], allow_mass=options["allow_mass"])
         found = comparison.found
@@ -42,9 +48,18 @@ class Command(BaseCommand):
         if found.left:
             raise CommandError(f"{found.left} records are not in line.", returncode=1)
 
+    def _set_grace(self, table: TableRecords) -> None:
+        try:
+            table.set_grace()
+        except RecordsUnavailable as error:
+            raise CommandError(f"The table does not answer ({error}).", returncode=1) from error
+        self.stdout.write(f"The sweep and every site must have GALLERY_GRACE_SECONDS={table.grace} now.")
+
     def _compare(self, comparison: Comparison, after: UUID | None, *, verify: bool, allow_mass: bool) -> None:
         progress = Progress(self.stderr)
         try:
+            if comparison.apply:
+                comparison.table.check()
             comparison.compare_rows(after, lambda count: progress.show(f"{count} rows compared"))
             if verify:
                 seen = lambda count: progress.show(f"{count} records seen")  # noqa: E731

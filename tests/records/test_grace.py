@@ -1,0 +1,163 @@
+"""Site and sweep wait for the same time before they delete, or nothing that depends on it is done: with a shorter grace
+the Lambda would delete the objects of what its owner may still bring back."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+
+from cleanup_lambda.records import STATE_KEY
+from cleanup_lambda.visits import GraceDiffers
+from galleries.expiry import set_expiry
+from galleries.models import Gallery, State
+from galleries.outbox import Drain
+from galleries.removal import remove_images, restore_image
+from galleries.table import TableRecords
+from tests.core.world import DAY, add, problem_of, reload
+from tests.records.service import Service
+from tests.records.table import Item, Table
+from tests.records.test_sweep_table import GRACE, Run, keep, make_record, place, said, sweep
+
+__all__ = ["sweep"]  # the fixture
+STATE = place(STATE_KEY)
+
+
+def _agreed(table: Table) -> Item | None:
+    return table.items.get(STATE, {}).get("grace")
+
+
+def _say(table: Table, grace: Item) -> None:
+    table.items[STATE] = STATE_KEY | {"grace": grace}
+
+
+# --- the Lambda -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("grace", [{"N": "3600"}, {"N": "86401"}, {"S": "86400"}, {"N": "-1"}, {"N": "86400.5"}])
+def test_a_sweep_with_another_grace_than_the_sites_deletes_nothing(
+    sweep: Run, table: Table, capsys: pytest.CaptureFixture[str], grace: Item
+) -> None:
+    keep(table, make_record())
+    _say(table, grace)
+    with pytest.raises(GraceDiffers, match="86400 here"):
+        sweep(allow_mass=True)
+    assert len(table.records) == 1
+    assert said(capsys)["message"] == "sweep refused"
+
+
+def test_a_sweep_deletes_nothing_before_a_site_has_said_its_grace(sweep: Run, table: Table) -> None:
+    assert sweep()["deleted"] == 0, "an empty table, as it is before the first site starts"
+    keep(table, make_record())
+    del table.items[STATE]
+    with pytest.raises(GraceDiffers, match="no site"):
+        sweep()
+    assert len(table.records) == 1
+    _say(table, {"N": str(GRACE)})
+    assert sweep()["deleted"] == 1
+
+
+def test_a_held_mass_leaves_the_grace_where_it_is(
+    sweep: Run, service: Service, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("sweep", "visits"):
+        monkeypatch.setattr(f"cleanup_lambda.{module}.MASS_FLOOR", 2)
+    keep(table, *(make_record() for _ in range(3)))
+    assert sweep()["deleted"] == 0
+    assert table.items[STATE].keys() > {"grace", "first_seen_at"}
+    assert sweep(allow_mass=True)["deleted"] == 3
+    sweep()
+    assert table.items[STATE] == STATE_KEY | {"grace": {"N": str(GRACE)}}
+
+
+# --- the site ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_first_site_says_it_and_others_must_agree(client: Client, store: TableRecords, table: Table) -> None:
+    assert client.get("/readyz").status_code == 200
+    assert _agreed(table) == {"N": str(store.grace)}
+    store.check()
+    _say(table, {"N": "3600"})
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["down"]) == (503, ["metadata"])
+    reason = answer.json()["reasons"]["metadata"]
+    assert reason.startswith(f"GALLERY_GRACE_SECONDS is {store.grace} here and 3600 in GALLERY_TABLE")
+    assert _agreed(table) == {"N": "3600"}, "only an operator changes what was agreed"
+
+
+@pytest.mark.django_db
+def test_of_two_sites_that_start_at_once_one_says_it(store: TableRecords, table: Table, service: Service) -> None:
+    def first(operation: str, request: object) -> None:
+        if operation == "UpdateItem":
+            _say(table, {"N": "7200"})
+
+    service.before = first
+    with pytest.raises(Exception, match="7200 in GALLERY_TABLE"):
+        store.check()
+    assert _agreed(table) == {"N": "7200"}
+
+
+@pytest.mark.django_db
+def test_nothing_lives_longer_while_the_sweep_may_wait_for_a_shorter_time(
+    gallery: Gallery, store: TableRecords, drain: Drain, table: Table
+) -> None:
+    kept, removed = add(gallery, 1), add(gallery, 2)
+    remove_images(gallery, [removed.id], timezone.now())
+    drain.round(timezone.now(), 100)
+    _say(table, {"N": "3600"})
+    for change in (
+        lambda: restore_image(reload(removed)),
+        lambda: set_expiry(reload(kept), timezone.now() + 30 * DAY, timezone.now()),
+    ):
+        refused = problem_of(change)
+        assert (refused.code, refused.status) == ("unavailable", 503)
+    assert reload(removed).removed_at is not None
+    add(gallery, 3)  # what shortens, and what is new, needs no agreement
+    set_expiry(reload(kept), timezone.now() + timedelta(hours=1), timezone.now())
+    _say(table, {"N": str(store.grace)})
+    drain.round(timezone.now() + timedelta(minutes=2), 100)
+    restore_image(reload(removed))
+    assert reload(removed).state == State.READY
+    assert reload(removed).removed_at is None
+
+
+@pytest.mark.django_db
+def test_what_was_agreed_is_asked_for_once_a_minute(
+    gallery: Gallery, store: TableRecords, drain: Drain, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(store, "clock", lambda: now[0])
+    image = add(gallery, 1)
+    drain.round(timezone.now(), 100)
+    service.calls.clear()
+    for days, moment in ((20, 0.0), (30, 59.0), (40, 61.0)):
+        now[0] = moment
+        set_expiry(reload(image), timezone.now() + days * DAY, timezone.now())
+    assert service.calls["GetItem"] == 2
+
+
+@pytest.mark.django_db
+def test_an_operator_changes_what_was_agreed(store: TableRecords, table: Table) -> None:
+    _say(table, {"N": "3600"})
+    output = StringIO()
+    call_command("sync_metadata", "--set-grace", stdout=output)
+    assert _agreed(table) == {"N": str(store.grace)}
+    assert f"GALLERY_GRACE_SECONDS={store.grace}" in output.getvalue()
+    store.check()
+
+
+@pytest.mark.django_db
+def test_a_table_that_is_rebuilt_says_it_again(gallery: Gallery, store: TableRecords, table: Table) -> None:
+    add(gallery, 1)
+    call_command("sync_metadata", "--apply", "--json", stdout=(output := StringIO()))
+    assert json.loads(output.getvalue())["left"] == 0
+    assert _agreed(table) == {"N": str(store.grace)}
+    _say(table, {"N": "3600"})
+    with pytest.raises(CommandError, match="GALLERY_GRACE_SECONDS"):
+        call_command("sync_metadata", "--apply")
