@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from uuid import UUID
 
 from django.db.models import Q
@@ -24,8 +25,10 @@ SORTS = tuple(ORDERS)
 # What a tile and the words around it read of an image; its gallery is known.
 TILE_FIELDS = (
     *("id", "filename", "extension", "renditions", "width", "height", "animated", "placeholder"),
-    *("sort_at", "expires_at", "removed_at", "taken_down_at"),
+    *("sort_at", "taken_at", "created_at", "expires_at", "removed_at", "taken_down_at"),
 )
+WIDEST_SPAN = 8  # ratios of a day's pictures added up: more than that fills a row by itself
+SPAN_STEPS = 4  # to 1: the classes .span-N of ratios.css
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,32 @@ class Tile:
     day: date
     expires_at: datetime | None
     restorable_until: datetime | None = None
+    is_by_upload: bool = False  # ``day`` is that of the upload: it is asked for so, or nobody knows a better one
+
+
+@dataclass(frozen=True)
+class Day:
+    """Neighbouring tiles of one day; ``span_class`` says how wide they are together, "" when they fill a row."""
+
+    day: date
+    is_by_upload: bool
+    tiles: list[Tile]
+
+    @property
+    def key(self) -> str:
+        """Equal for the two halves of a day that a page's end divides."""
+        return f"{self.day:%Y-%m-%d}{' added' if self.is_by_upload else ''}"
+
+    @property
+    def span_class(self) -> str:
+        span = sum(min(max(tile.image.ratio, 0.25), 4.0) for tile in self.tiles)
+        return f"span-{round(span * SPAN_STEPS)}" if span <= WIDEST_SPAN else ""
+
+
+def group_by_day(tiles: Sequence[Tile]) -> list[Day]:
+    """The tiles of a page in their order, divided where the day changes."""
+    grouped = groupby(tiles, key=lambda tile: (tile.day, tile.is_by_upload))
+    return [Day(day, is_by_upload, list(group)) for (day, is_by_upload), group in grouped]
 
 
 @dataclass(frozen=True)
@@ -112,6 +141,7 @@ def make_tiles(gallery: Gallery, images: Sequence[Image], addresses: Addresses, 
 
 def _tile(gallery: Gallery, image: Image, addresses: Addresses, page: str, query: str) -> Tile:
     image.gallery = gallery
+    is_by_upload = bool(query) or image.taken_at is None
     return Tile(
         image=image,
         href=f"{page}{query}",
@@ -120,9 +150,10 @@ def _tile(gallery: Gallery, image: Image, addresses: Addresses, page: str, query
         preview=addresses.rendition(image, "preview"),
         ratio_class=image.ratio_class,
         label=image.filename,
-        day=image.sort_at.date(),
+        day=(image.created_at if is_by_upload else image.sort_at).date(),
         expires_at=image.expires_at,
         restorable_until=restorable_until(image),
+        is_by_upload=is_by_upload,
     )
 
 

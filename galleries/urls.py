@@ -27,6 +27,7 @@ urlpatterns = [
     path("g/<hex:gallery_id>/pass/", gallery.fresh_pass, name="gallery-pass"),
     path("g/<hex:gallery_id>/zip/", gallery.download_zip, name="gallery-zip"),
     path("g/<hex:gallery_id>/bin/", bins.gallery_bin, name="gallery-bin"),
+    path("g/<hex:gallery_id>/bin/<hex:image_id>/", bins.bin_picture, name="bin-picture"),
     path("g/<hex:gallery_id>/upload/", uploads.upload, name="image-upload"),
     path("g/<hex:gallery_id>/check/", uploads.check, name="image-check"),
     path("g/<hex:gallery_id>/images/", images.act, name="images-action"),

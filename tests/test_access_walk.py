@@ -65,6 +65,7 @@ ROWS: dict[str, Row] = {
     "g/<hex:gallery_id>/pass/": Row(OWNER),
     "g/<hex:gallery_id>/zip/": Row(OWNER),
     "g/<hex:gallery_id>/bin/": Row(OWNER),
+    "g/<hex:gallery_id>/bin/<hex:image_id>/": Row(OWNER, status=404),  # not deleted
     "g/<hex:gallery_id>/upload/": Row(OWNER, "post", 302),
     "g/<hex:gallery_id>/check/": Row(OWNER, "post", 400),  # no JSON: nothing was asked
     "g/<hex:gallery_id>/images/": Row(OWNER, "post", 302),  # nothing selected: back, with a sentence

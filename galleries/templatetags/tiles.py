@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from galleries.templatetags.gallery import step_left, words_left
-from galleries.tiles import Tile
+from galleries.tiles import Tile, group_by_day
 
 register = template.Library()
 
@@ -39,6 +39,9 @@ class Kind(NamedTuple):
     has_placeholder: bool
     is_animated: bool
     is_wide: bool
+
+
+register.filter("by_day", group_by_day)
 
 
 @register.simple_tag

@@ -7,14 +7,19 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Q
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from galleries.access import own_gallery, parse_ids, removed_images
+from galleries.access import own_gallery, own_restorable_image, parse_ids, removed_images
+from galleries.decoding.specs import THUMBNAIL
+from galleries.media import HEADERS
 from galleries.models import Gallery, Receipt, State
 from galleries.passes import Addresses
+from galleries.problems import Problem
+from galleries.storage import ObjectMissing, StorageError, media_storage
 from galleries.tiles import PAGE_SIZE, make_tiles, read_page
 from galleries.views.requests import PersonRequest
 
@@ -37,8 +42,7 @@ def deleted(request: PersonRequest) -> HttpResponse:
 @login_required
 @require_safe
 def gallery_bin(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
-    """The deleted photos of one gallery. Shown without pictures: an address handed out for them would be served to
-    nobody."""
+    """The deleted photos of one gallery."""
     now = timezone.now()
     gallery = own_gallery(request.user, gallery_id, now)
     page = read_page(removed_images(gallery, now), "uploaded", request.GET.get("after", ""))
@@ -49,6 +53,24 @@ def gallery_bin(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
         "images_url": reverse("galleries:images-action", args=[gallery.hex]),
     }
     return render(request, "galleries/bin.html", context)
+
+
+@login_required
+@require_safe
+def bin_picture(request: PersonRequest, gallery_id: UUID, image_id: UUID) -> HttpResponseBase:
+    """The thumbnail of a deleted photo that may still be brought back, for its owner's eyes: asked with their session
+    each time and kept nowhere. Its own address, with or without a pass, is dead since the deletion."""
+    image = own_restorable_image(request.user, image_id, timezone.now(), gallery_id)
+    try:
+        stored = media_storage().open_object(image.rendition_key(THUMBNAIL.name))
+    except (KeyError, ObjectMissing):
+        raise Problem("not_found") from None
+    except StorageError:
+        raise Problem("unavailable", retry_after=5) from None
+    headers = HEADERS | {"Content-Type": THUMBNAIL.content_type, "Cache-Control": "private, no-store"}
+    del headers["Accept-Ranges"]
+    with stored:
+        return HttpResponse(stored.read(), headers=headers)
 
 
 @login_required

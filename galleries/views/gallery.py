@@ -35,8 +35,7 @@ def detail(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
     """The grid; for htmx only the tiles, for the next page and for a refresh."""
     now = timezone.now()
     gallery = own_gallery(request.user, gallery_id, now)
-    sort = request.GET.get("sort", "taken")
-    sort = sort if sort in SORTS else "taken"
+    sort = _chosen_sort(request)
     page = read_grid_page(gallery, now, sort, request.GET.get("after", ""))
     addresses = Addresses(gallery, now, gallery.first_gone)
     tiles = make_tiles(gallery, page.images, addresses, sort)
@@ -57,6 +56,14 @@ def detail(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
     }
     template = "galleries/_grid_page.html" if is_fragment(request) else "galleries/gallery.html"
     return render(request, template, context)
+
+
+def _chosen_sort(request: PersonRequest) -> str:
+    """The order that was asked for, which is remembered for this session, or the one of the last time."""
+    asked, known = request.GET.get("sort", ""), request.session.get("sort", "taken")
+    if asked in SORTS and asked != known:
+        request.session["sort"] = known = asked
+    return asked if asked in SORTS else known
 
 
 def summary(gallery: Gallery) -> dict[str, Any]:

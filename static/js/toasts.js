@@ -1,8 +1,10 @@
 // Toasts leave by themselves, later when there is something to do or to read, never while a hand or the focus rests on
-// them; what failed stays until it is closed. say() adds one.
+// them; what failed stays until it is closed. They never pile up: the same words stand there once, and of more than a few
+// the oldest goes, first of those that only tell. say() adds one.
 
 const PLAIN = 6000; // ms
 const WITH_ACTION = 12000; // ms
+const MOST = 3; // in sight
 
 const board = document.getElementById("toasts");
 
@@ -23,9 +25,28 @@ function watch(toast) {
   let timer = 0;
   const start = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => (toast.matches(":hover, :focus-within") ? start() : leave(toast)), time);
+    timer = setTimeout(() => (isResting(toast) ? start() : leave(toast)), time);
   };
   start();
+}
+
+function isResting(toast) {
+  return toast.matches(":hover, :focus-within");
+}
+
+/** Makes room for `fresh`. */
+function thinOut(fresh) {
+  const others = [...board.children].filter(
+    (toast) => toast !== fresh && toast.dataset.leaving === undefined,
+  );
+  const words = (toast) => toast.querySelector("p")?.textContent;
+  const same = others.filter((toast) => words(toast) === words(fresh) && !toast.querySelector("form"));
+  for (const toast of same) leave(toast);
+  const rest = others.filter((toast) => !same.includes(toast) && !isResting(toast));
+  rest.sort(
+    (one, other) => Number(!Number.isFinite(lifetime(one))) - Number(!Number.isFinite(lifetime(other))),
+  );
+  for (const toast of rest.slice(0, Math.max(others.length - same.length + 1 - MOST, 0))) leave(toast);
 }
 
 export function say(sentence, kind = "info") {
@@ -66,6 +87,8 @@ document.body.addEventListener("htmx:responseError", (event) => {
 for (const toast of board.children) watch(toast);
 new MutationObserver((changes) => {
   for (const node of changes.flatMap((change) => [...change.addedNodes])) {
-    if (node instanceof HTMLElement) watch(node);
+    if (!(node instanceof HTMLElement)) continue;
+    thinOut(node);
+    watch(node);
   }
 }).observe(board, { childList: true });

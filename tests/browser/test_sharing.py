@@ -207,9 +207,11 @@ def test_visitor_without_javascript(site: ClockSite, visitor: OpenWindow, person
     page.fill("#passcode", PASSCODE)
     page.get_by_role("button", name="Show the photos").click()
     expect(page.get_by_role("button", name="Select all")).to_be_hidden()  # it would do nothing
+    bar = page.get_by_role("button", name="Download", exact=True)
+    expect(bar).to_be_hidden()  # nothing lies over the pictures before one is checked
     page.locator(".tile .check").first.click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download", exact=True).click()
+        bar.click()
     assert len(zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())).namelist()) == 1
     page.locator("#grid .tile-link").first.click()
     expect(page.get_by_role("link", name="Next photo")).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,7 +20,17 @@ from galleries.passes import Addresses
 from galleries.removal import remove_images
 from galleries.templatetags.gallery import step_left, words_left
 from galleries.templatetags.tiles import write_tiles
-from galleries.tiles import PAGE_SIZE, SORTS, Tile, make_tiles, read_grid_page, read_page, write_cursor
+from galleries.tiles import (
+    PAGE_SIZE,
+    SORTS,
+    Day,
+    Tile,
+    group_by_day,
+    make_tiles,
+    read_grid_page,
+    read_page,
+    write_cursor,
+)
 from galleries.views.images import neighbours
 from gallery_site.accounts.models import User
 from gallery_site.ids import uuid7
@@ -232,3 +243,55 @@ def test_the_clock_may_stand_still(gallery: Gallery) -> None:
         images = [add(gallery, n) for n in range(5)]
         ordered = sorted(images, key=lambda image: image.id, reverse=True)
         assert _walk(gallery, "taken", 2) == ordered
+
+
+def _days(gallery: Gallery, sort: str) -> list[Day]:
+    now = timezone.now()
+    images = read_grid_page(gallery, now, sort, "").images
+    return group_by_day(make_tiles(gallery, images, Addresses(gallery, now, None), sort))
+
+
+def test_a_picture_without_a_date_says_that_its_day_is_that_of_the_upload(
+    gallery: Gallery, alice_client: Client
+) -> None:
+    with clock(START):
+        add(gallery, 1)
+        add(gallery, 2, taken_at=START - timedelta(hours=1))  # the same day, by the camera
+        add(gallery, 3, taken_at=START - timedelta(days=400))
+        days = _days(gallery, "taken")
+        assert [(day.key, len(day.tiles)) for day in days] == [
+            ("2026-05-03 added", 1),
+            ("2026-05-03", 1),
+            ("2025-03-29", 1),
+        ]
+        html = alice_client.get(gallery.get_absolute_url()).content.decode()
+        assert re.findall(r"(Added )?<time datetime=\"[\d-]+\">([^<]+)", html)[-3:] == [
+            ("Added ", "Sun 3 May"), ("", "Sun 3 May"), ("", "Sat 29 Mar 2025"),
+        ]  # fmt: skip
+        assert [day.key for day in _days(gallery, "uploaded")] == ["2026-05-03 added"]
+
+
+def test_a_few_pictures_say_how_wide_they_are_together(gallery: Gallery) -> None:
+    """Small days share what their row leaves by these classes; a day that fills rows has none."""
+    with clock(START):
+        for number in range(2):  # 4:3
+            add(gallery, number)
+        assert [day.span_class for day in _days(gallery, "taken")] == ["span-11"]
+        for number in range(2, 6):
+            add(gallery, number)
+        assert [day.span_class for day in _days(gallery, "taken")] == ["span-32"]
+        add(gallery, 6)
+        assert [day.span_class for day in _days(gallery, "taken")] == [""]
+
+
+def test_the_chosen_order_is_remembered(gallery: Gallery, alice_client: Client) -> None:
+    first, second = add(gallery, 1, taken_at=START), add(gallery, 2, taken_at=START - timedelta(days=1))
+    url = gallery.get_absolute_url()
+
+    def order(query: str = "") -> list[Image]:
+        return [tile.image for tile in alice_client.get(url + query).context["tiles"]]
+
+    assert order() == [first, second]
+    assert order("?sort=uploaded") == order() == [second, first]
+    assert order("?sort=nonsense") == [second, first]
+    assert order("?sort=taken") == order() == [first, second]

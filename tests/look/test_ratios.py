@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from galleries.tiles import SPAN_STEPS, WIDEST_SPAN
+
 CSS = Path(__file__).resolve().parents[2] / "static" / "css" / "ratios.css"
 STEP, MIDDLE, CLASSES = 1.02, 70, 141
 
 HEAD = """\
 /* Width over height in steps of 2 %: .ratio-N is 1.02^(N - 70), N from 0 to 140 (1:4 to 4:1, as Image.ratio_class).
+   .span-N: the ratios of a few pictures added up, in quarters (as tiles.Day.span_class).
    Made by tests/look/test_ratios.py, which also holds the sheet to the formula. */
 
 @layer components {
@@ -21,7 +24,8 @@ HEAD = """\
 def sheet() -> str:
     """The whole style sheet."""
     rules = (f"  .ratio-{n} {{ --ratio: {STEP ** (n - MIDDLE):.4f}; }}\n" for n in range(CLASSES))
-    return HEAD + "".join(rules) + "}\n"
+    spans = (f"  .span-{n} {{ --span: {n / SPAN_STEPS:g}; }}\n" for n in range(1, WIDEST_SPAN * SPAN_STEPS + 1))
+    return HEAD + "".join(rules) + "".join(spans) + "}\n"
 
 
 def test_ratio_sheet_equals_its_formula() -> None:

@@ -6,6 +6,7 @@ export function joinDays() {
   for (const day of grid.querySelectorAll(".day")) {
     if (before?.dataset.day === day.dataset.day) {
       before.querySelector(".tiles").append(...day.querySelectorAll(".tile"));
+      before.className = "day"; // Its class told the width of a half.
       day.remove();
     } else {
       before = day;

@@ -47,6 +47,11 @@ function continueAfter(last, more) {
   grid.append(more);
 }
 
+/** The class that says how wide a day is, and for how many tiles it says so. */
+function widthOf(day) {
+  return { count: day.querySelectorAll(".tile").length, name: day.className };
+}
+
 function merge(page) {
   const summary = page.getElementById("gallery-summary");
   if (summary) {
@@ -54,6 +59,7 @@ function merge(page) {
     document.getElementById("gallery-summary").replaceWith(summary);
   }
   const more = page.querySelector(".more");
+  const widths = new Map([...page.querySelectorAll(".day")].map((day) => [day.dataset.day, widthOf(day)]));
   let after = null;
   for (const fresh of page.querySelectorAll(".tile")) {
     const known = tileOf(fresh.querySelector("[data-id]").dataset.id)?.parentElement;
@@ -63,6 +69,10 @@ function merge(page) {
   }
   if (more && !grid.querySelector(".more")) continueAfter(after, more);
   joinDays();
+  for (const day of grid.querySelectorAll(".day")) {
+    const { count, name } = widths.get(day.dataset.day) ?? widthOf(day);
+    day.className = count === widthOf(day).count ? name : "day";
+  }
   window.htmx.process(grid);
   window.htmx.trigger(document.body, "htmx:load", { elt: document.body });
   grid.dispatchEvent(new CustomEvent("tiles-changed"));
