@@ -10,6 +10,7 @@ from galleries.cli.errors import Away, CliError, WrongUse
 from galleries.cli.web import Site
 
 Gallery = dict[str, Any]
+ID = re.compile("[0-9a-f]{32}")
 LOOKS = 4  # about four seconds: what was begun before a time-out in between may end by then
 _DROPPED = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
@@ -31,6 +32,9 @@ def find_or_make_gallery(site: Site, name: str, retention: str | None) -> tuple[
     """The gallery with this title or id, made when there is none; and whether it was made now.
 
     Making one is not sent twice blindly: when no answer came, it is looked for first.
+
+    Raises:
+        CliError: not_found when this is an id, of no gallery: nobody wants one that is called so.
     """
     for attempt in range(LOOKS):
         if attempt:
@@ -38,6 +42,8 @@ def find_or_make_gallery(site: Site, name: str, retention: str | None) -> tuple[
         gallery = _look(site, name)
         if gallery is not None:
             return gallery, False
+        if ID.fullmatch(name):
+            raise CliError("not_found", f"There is no gallery with the id {name}.")
         try:
             payload = {"title": name} | ({"retention": retention} if retention else {})
             made: Gallery = site.post("/galleries", payload, repeatable=False)
@@ -58,7 +64,7 @@ def as_title(name: str) -> str:
 def _look(site: Site, name: str) -> Gallery | None:
     wanted = as_title(name)
     found: list[Gallery] = [each for each in site.items("/galleries") if name == each["id"] or wanted == each["title"]]
-    if re.fullmatch("[0-9a-f]{32}", name):
+    if ID.fullmatch(name):
         found = [each for each in found if each["id"] == name] or found
     if len(found) > 1:
         ids = ", ".join(each["id"] for each in found)

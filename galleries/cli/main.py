@@ -139,6 +139,8 @@ def _push(options: argparse.Namespace) -> int:
     sentence = f"{result['sent']} sent ({human(progress.bytes_moved)}), {result['here']} there already"
     if result["lighter"]:
         sentence += f", {result['lighter']} there in another quality (--originals sends those too)"
+    if result["not_photos"]:
+        sentence += f", {result['not_photos']} left out (no photos by their names)"
     _tell(options, result, _with_failures(sentence, result["failed"]))
     return 1 if result["failed"] else 0
 

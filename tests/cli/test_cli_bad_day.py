@@ -104,6 +104,12 @@ def test_a_gallery_whose_answer_was_lost_is_not_made_twice() -> None:
     ]  # fmt: skip
 
 
+def test_no_gallery_is_called_by_an_id() -> None:
+    with scripted(answer(200, {"items": [], "next": None})) as server, pytest.raises(CliError) as refused:
+        find_or_make_gallery(server.site(), "0" * 32, None)
+    assert refused.value.code == "not_found"
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_what_may_have_been_done_is_not_sent_twice(status: int) -> None:
     """A proxy that gave up does not know what the site behind it did."""

@@ -6,11 +6,14 @@ import hashlib
 import json
 import os
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -166,6 +169,31 @@ def test_a_push_that_was_killed_goes_on_without_a_second_copy(client: Client) ->
     images = client.images("Killed")
     assert len(images) == 40
     assert {image["sha256"] for image in images} == hashes
+
+
+REVOKE = """
+    CREATE TRIGGER revoke AFTER UPDATE ON galleries_image WHEN (
+        SELECT count(*) FROM galleries_image i JOIN galleries_gallery g ON g.id = i.gallery_id
+        WHERE g.title = 'Revoked' AND i.state = 'ready'
+    ) >= 3 BEGIN
+        UPDATE galleries_apitoken SET revoked_at = CURRENT_TIMESTAMP
+        WHERE id = (SELECT max(id) FROM galleries_apitoken);
+    END
+"""
+
+
+def test_a_token_that_is_revoked_ends_a_push(client: Client, site: LiveSite) -> None:
+    """What was sent stays; the rest is not tried one by one. The database revokes it with the third photo."""
+    fill(client.home / "many", 40, start=700)
+    token = site.token("alice")
+    with closing(sqlite3.connect(site.database, timeout=DEADLINE)) as database:
+        database.execute(REVOKE)
+        told = client.run("push", "many", "--gallery", "Revoked", "--jobs", "2", GALLERY_TOKEN=token, expect=1)
+        database.execute("DROP TRIGGER revoke")
+    codes = Counter(each["code"] for each in told["failed"])
+    assert set(codes) == {"unauthorized", "stopped"}, codes
+    assert codes["unauthorized"] <= 2  # those that were on their way
+    assert told["sent"] == len(client.images("Revoked")) == 40 - codes.total()
 
 
 def test_pull_fetches_checks_and_goes_on(client: Client) -> None:

@@ -23,10 +23,6 @@ from galleries.cli.progress import Progress, human, printable
 from galleries.cli.pull import choose_names, safe_name
 from tests.cli.scripted import answer, scripted
 
-ME = {"id": "0" * 32}
-PROBLEM = {"code": "corrupt_image", "detail": "This file isn't a photo we can read.", "status": 422}
-
-
 # --- logins -----------------------------------------------------------------------------------------------------------
 
 
