@@ -214,6 +214,15 @@ switch() { # $1: release. Both sides serve for a moment; the old one then ends w
   systemctl enable --quiet --now image-gallery-sweep.timer image-gallery-drain.timer
 }
 
+metrics() { # numbers for Prometheus, when they were asked for
+  if [ -n "$(told GALLERY_METRICS_DIR)" ]; then
+    systemctl enable --quiet image-gallery-metrics
+    systemctl restart image-gallery-metrics
+  else
+    systemctl disable --quiet --now image-gallery-metrics 2>/dev/null || true
+  fi
+}
+
 prune() {
   local kept=" $(readlink -f "$OPT/current") $(readlink -f "$OPT/previous" 2>/dev/null || true) $(readlink -f "$OPT/a" 2>/dev/null || true) $(readlink -f "$OPT/b" 2>/dev/null || true) "
   ls -1dt "$OPT"/releases/* | tail -n "+$((KEPT + 1))" | while read -r old; do
@@ -238,6 +247,7 @@ main() {
       units "$before"
       put_into_use "$before"
       front "$before"
+      metrics
       say "release $(basename "$before") is back"
       ;;
     install)
@@ -251,6 +261,7 @@ main() {
       prepare_database "$RELEASE"
       put_into_use "$RELEASE"
       front "$RELEASE"
+      metrics
       prune
       say "release $(basename "$RELEASE") serves $(told SITE_URL)"
       ;;

@@ -23,7 +23,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from galleries import crash
+from galleries import crash, metrics
 from galleries.counting import bump
 from galleries.decoding import DecodedImage, Decoder, DecoderUnavailable, ImageRejected, Limits
 from galleries.expiry import check_expiry
@@ -75,6 +75,19 @@ def store_upload(gallery: Gallery, received: ReceivedFile, options: UploadOption
     Raises:
         Problem: refused or failed; nothing of it remains visible, and what was written is reaped.
     """
+    try:
+        stored = _store_upload(gallery, received, options)
+    except Problem as problem:
+        metrics.count_upload(problem.code)
+        raise
+    if stored.duplicate:
+        metrics.count_upload("duplicate")
+    else:
+        metrics.count_upload("stored", received.size)
+    return stored
+
+
+def _store_upload(gallery: Gallery, received: ReceivedFile, options: UploadOptions) -> StoredUpload:
     crash.point("upload.received")
     if received.size == 0:
         raise Problem("empty_file")
@@ -86,7 +99,8 @@ def store_upload(gallery: Gallery, received: ReceivedFile, options: UploadOption
         if twin is not None:
             return twin
         with Workspace() as workspace:
-            decoded = _decode(received, workspace.path, options)
+            with metrics.upload_stage("decode"):
+                decoded = _decode(received, workspace.path, options)
             crash.point("upload.decoded")
             return _store(gallery, received, decoded, options)
 
@@ -106,8 +120,10 @@ def _decode(received: ReceivedFile, workdir: Path, options: UploadOptions) -> De
     try:
         return decoder().decode(received.path, workdir, keep_metadata=options.keep_metadata, offered=received.offered)
     except ImageRejected as rejected:
+        metrics.count_decoder_failure(rejected.code)
         raise Problem(rejected.code, detail=rejected.message) from None
     except DecoderUnavailable as failure:
+        metrics.count_decoder_failure("unavailable")
         if failure.errno in FULL:
             raise Problem("storage_full") from failure
         raise Problem("unavailable", retry_after=5) from failure
@@ -115,19 +131,22 @@ def _decode(received: ReceivedFile, workdir: Path, options: UploadOptions) -> De
 
 def _store(gallery: Gallery, received: ReceivedFile, decoded: DecodedImage, options: UploadOptions) -> StoredUpload:
     image = _new_image(gallery, received, decoded, options, timezone.now())
-    twin = _insert_pending(gallery, image, options)
+    with metrics.upload_stage("row"):
+        twin = _insert_pending(gallery, image, options)
     if twin is not None:
         return twin
     crash.point("upload.pending")
     try:
-        _put_objects(image, decoded)
+        with metrics.upload_stage("objects"):
+            _put_objects(image, decoded)
     except StorageError as error:
         abandon(image)
         if isinstance(error, StorageFull):
             raise Problem("storage_full") from error
         raise Problem("unavailable", retry_after=5) from error
     crash.point("upload.objects")
-    stored = _make_ready(gallery, image)
+    with metrics.upload_stage("ready"):
+        stored = _make_ready(gallery, image)
     crash.point("upload.ready")
     return stored
 

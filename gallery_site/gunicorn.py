@@ -51,6 +51,13 @@ def when_ready(server: Arbiter) -> None:
     print_banner(os.environ)
 
 
+def post_fork(server: Arbiter, worker: Worker) -> None:
+    """Counting begins before the application is loaded in this process."""
+    from galleries import metrics
+
+    metrics.start()
+
+
 def post_worker_init(worker: Worker) -> None:
     """Expiry and the outbox run beside the requests, in each worker."""
     from gallery_site import health, timers

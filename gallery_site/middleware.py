@@ -1,16 +1,19 @@
-"""Middleware of our own: the request's id, health checks under any name, and the headers that every answer carries."""
+"""Middleware of our own: the request's id, health checks under any name, metrics, and the headers of every answer."""
 
 from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from galleries.metrics import count_request, metrics_folder
 from gallery_site.logs import request_id
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -18,6 +21,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 _ID = re.compile(r"[A-Za-z0-9\-]{8,64}")
 UNLISTED = ("/s/", "/ending/")  # addresses that are secrets: no search engine may list them, nor any refusal there
 HEALTH_CHECK = "/healthz"
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 PERMISSIONS = "geolocation=(), camera=(), microphone=()"
 
 
@@ -50,6 +54,24 @@ class HealthCheckMiddleware:
         if request.path_info == HEALTH_CHECK:
             request.META["HTTP_HOST"] = urlsplit(settings.SITE_URL).netloc
         return self.get_response(request)
+
+
+class MetricsMiddleware:
+    """Counts requests by the name of their route, never by an address: that would hold ids and tokens."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        if metrics_folder() is None:
+            raise MiddlewareNotUsed
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        begin = time.perf_counter()
+        response = self.get_response(request)
+        match = request.resolver_match
+        route = (match.view_name if match else "") or "none"
+        method = request.method if request.method in METHODS else "other"
+        count_request(route, method, response.status_code, time.perf_counter() - begin)
+        return response
 
 
 class SiteHeadersMiddleware:

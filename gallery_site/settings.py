@@ -84,6 +84,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "gallery_site.middleware.RequestIdMiddleware",
     "gallery_site.middleware.HealthCheckMiddleware",
+    "gallery_site.middleware.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "gallery_site.middleware.SiteHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

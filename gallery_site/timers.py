@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from galleries.endings import send_notices
 from galleries.invalidating import send_invalidations
+from galleries.metrics import count_sweep
 from galleries.outbox import drain_outbox
 from galleries.reconciling import remove_stale_uploads
 from galleries.sweeping import make_plan, run_sweep
@@ -61,6 +62,7 @@ def tick() -> None:
     send_invalidations(now)
     report = run_sweep(make_plan(now), time_left=lambda: not _stop.is_set())
     drop_empty_accounts(now)
+    count_sweep("held" if report.held else "done", report.deleted, report.failed)
     if report.deleted or report.failed or report.held:
         log.info("sweep", extra={"fields": report.as_dict()})
 
@@ -103,6 +105,8 @@ def _attempt(name: str, act: Callable[[], object]) -> None:
     try:
         act()
     except Exception:  # a thread that has died expires nothing any more, and nobody would see it
+        if name == "sweep":
+            count_sweep("failed")
         log.exception("%s failed; the next round goes on", name)
     finally:
         close_old_connections()

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from gallery_site import health
+from gallery_site.status import status
 
 handler400 = "gallery_site.errors.bad_request"
 handler403 = "gallery_site.errors.permission_denied"
@@ -17,6 +18,7 @@ urlpatterns = [
     path("", include("galleries.urls")),
     path("accounts/", include("gallery_site.accounts.urls")),
     path("accounts/", include("allauth.urls")),
+    path("admin/status/", admin.site.admin_view(status), name="status"),
     path("admin/", admin.site.urls),
     path("healthz", health.alive),
     path("readyz", health.ready),

@@ -21,6 +21,7 @@ SERVICES = (
     "image-gallery-try",
     "image-gallery-sweep",
     "image-gallery-drain",
+    "image-gallery-metrics",
 )
 
 
