@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# backup.sh FOLDER: everything of the site that runs here into a new folder: rows first, then photos, so that each row of
+# the copy has its photos. The site may run meanwhile. Of an installed server as root; elsewhere with DATABASE_URL and
+# GALLERY_DATA_DIR. The folder holds everybody's photos: keep it as safe, and no longer than you promised.
+set -euo pipefail
+umask 077
+folder=${1:?backup.sh FOLDER}
+account=image-gallery
+data=${GALLERY_DATA_DIR:-/var/lib/image-gallery}
+database=${DATABASE_URL:-postgres:///$account}
+as=()
+if [ -z "${DATABASE_URL:-}" ]; then as=(runuser -u "$account" --); fi
+
+[ ! -e "$folder" ] || { echo "$folder is there already." >&2; exit 2; }
+mkdir -p "$folder.part"
+"${as[@]}" pg_dump --format=custom --no-owner --no-privileges "$database" >"$folder.part/database.dump"
+mkdir -p "$folder.part/media"
+cp -a --reflink=auto "$data/media/." "$folder.part/media/"
+[ ! -d /etc/image-gallery ] || [ -n "${DATABASE_URL:-}" ] || cp -a /etc/image-gallery "$folder.part/etc"
+sync -f "$folder.part"
+mv "$folder.part" "$folder"
+echo "backed up to $folder"

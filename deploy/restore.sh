@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# restore.sh FOLDER: what backup.sh has kept, into the database and the data folder of the site here, whose rows it
+# replaces. Stop the site first. Photos that are there already stay; `reconcile_storage` says afterwards what is missing
+# and what is left over.
+set -euo pipefail
+folder=${1:?restore.sh FOLDER}
+account=image-gallery
+data=${GALLERY_DATA_DIR:-/var/lib/image-gallery}
+database=${DATABASE_URL:-postgres:///$account}
+as=()
+if [ -z "${DATABASE_URL:-}" ]; then as=(runuser -u "$account" --); fi
+
+[ -f "$folder/database.dump" ] && [ -d "$folder/media" ] || { echo "$folder is no backup." >&2; exit 2; }
+# All or nothing, and into an empty schema: a table that the backup does not know would stay otherwise.
+{
+  echo "BEGIN; DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
+  pg_restore --no-owner --no-privileges --file=- "$folder/database.dump" | grep -v -E '^CREATE SCHEMA public;$'
+  echo "COMMIT;"
+} | "${as[@]}" psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 --output=/dev/null "$database"
+mkdir -p "$data/media"
+cp -a --no-clobber --reflink=auto "$folder/media/." "$data/media/"
+echo "restored from $folder"
