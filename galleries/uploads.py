@@ -62,6 +62,10 @@ class StoredUpload:
     image: Image
     duplicate: bool
 
+    def is_repeated(self, idempotency_key: str) -> bool:
+        """Whether an earlier try of the same upload stored it, not another one of the same bytes."""
+        return self.duplicate and bool(idempotency_key) and self.image.upload_key == upload_key(idempotency_key)
+
 
 @cache
 def decoder() -> Decoder:

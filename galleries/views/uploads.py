@@ -66,9 +66,14 @@ def _hashes(request: PersonRequest) -> list[str]:
 def _upload_one(request: PersonRequest, gallery: Gallery, files: list[HashedUpload]) -> HttpResponse:
     if len(files) != 1:
         raise Problem("invalid_request", detail="Send exactly one file.", fields=("file",))
-    stored = store_upload(gallery, files[0].received(request.FILES), _options(request))
-    body = image_alone_json(stored.image, gallery, timezone.now())
-    return JsonResponse({"duplicate": stored.duplicate, "image": body}, status=200 if stored.duplicate else 201)
+    options = _options(request)
+    stored = store_upload(gallery, files[0].received(request.FILES), options)
+    answer = {
+        "duplicate": stored.duplicate,
+        "repeated": stored.is_repeated(options.idempotency_key),
+        "image": image_alone_json(stored.image, gallery, timezone.now()),
+    }
+    return JsonResponse(answer, status=200 if stored.duplicate else 201)
 
 
 def store_all(request: PersonRequest, gallery: Gallery, files: list[HashedUpload]) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -79,6 +80,25 @@ def test_the_page_asks(client: Client, alice: User, gallery: Gallery, held: str)
     client.force_login(alice)
     answer = ask(client, gallery, {"hashes": [CHOSEN, digest(jpeg(7))]})
     assert answer.json() == {"held": {CHOSEN: held}}
+
+
+def test_browser_that_repeats_an_upload_is_told_so(client: Client, alice: User, gallery: Gallery) -> None:
+    """Browsers send a request again by themselves; "here already" would speak of the very same upload."""
+    client.force_login(alice)
+
+    def send(key: str) -> Any:
+        file = SimpleUploadedFile("a.jpg", jpeg(1), "image/jpeg")
+        headers = {"Accept": "application/json", **({"Idempotency-Key": key} if key else {})}
+        return client.post(f"/g/{gallery.hex}/upload/", {"file": file}, headers=headers).json()
+
+    answers = [send(key) for key in ("one", "one", "two", "")]
+    assert [(each["duplicate"], each["repeated"]) for each in answers] == [
+        (False, False),
+        (True, True),
+        (True, False),
+        (True, False),
+    ]
+    assert len({each["image"]["id"] for each in answers}) == 1
 
 
 @pytest.mark.parametrize(

@@ -143,9 +143,11 @@ class FakeSite:
         with self.lock:
             for identifier, other in self.stored.items():
                 if other.key == request.key or other.body == request.body:
-                    return 200, {"duplicate": True, "image": {"id": identifier}}
+                    repeated = other.key == request.key
+                    return 200, {"duplicate": True, "repeated": repeated, "image": {"id": identifier}}
             self.stored[digest[:32]] = request
-        return 201, {"duplicate": False, "image": {"id": digest[:32], "filename": request.filename}}
+        image = {"id": digest[:32], "filename": request.filename}
+        return 201, {"duplicate": False, "repeated": False, "image": image}
 
 
 class _Server(ThreadingHTTPServer):

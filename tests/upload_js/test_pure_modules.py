@@ -188,6 +188,10 @@ def test_pixels_that_were_never_drawn_show(call: Call) -> None:
             {"status": 200, "body": '{"duplicate": true, "image": {"id": "a-b"}}'},
             {"kind": "stored", "imageId": "ab", "duplicate": True},
         ),
+        (
+            {"status": 200, "body": '{"duplicate": true, "repeated": true, "image": {"id": "ab"}}'},
+            {"kind": "stored", "imageId": "ab", "duplicate": False},
+        ),
         ({"status": 200, "body": "<!doctype html>"}, {"kind": "signed-out"}),
         ({"status": 200, "body": "{}", "isRedirected": True}, {"kind": "signed-out"}),
         ({"status": 403, "body": "<h1>CSRF"}, {"kind": "signed-out"}),
@@ -227,7 +231,8 @@ def test_backoff(call: Call) -> None:
     assert delays("network", 16)[-1] is None
     assert call("backoff.js", "nextDelay", {"cause": "server", "tries": 1, "random": 0}) == 1.6
     assert call("backoff.js", "nextDelay", {"cause": "busy", "tries": 1, "random": 0, "wait": 30}) > 30
-    assert call("backoff.js", "nextDelay", {"cause": "busy", "tries": 1, "random": 0, "wait": 3600}) is None
+    assert call("backoff.js", "nextDelay", {"cause": "busy", "tries": 1, "random": 0, "wait": 3600}) > 3600
+    assert call("backoff.js", "nextDelay", {"cause": "busy", "tries": 1, "random": 0, "wait": 1e9}) < 90_000  # a day
 
 
 def test_width_gives_way_and_comes_back(call: Call) -> None:

@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 KEPT = """() => new Promise((resolve) => {
   const request = indexedDB.open("image-gallery-uploads", 1);
+  request.onupgradeneeded = () => request.transaction.abort(); // the page has not made it yet: leave that to it
+  request.onerror = () => resolve([]);
   request.onsuccess = () => {
     const all = request.result.transaction("items").objectStore("items").getAll();
     all.onsuccess = () => {
@@ -127,6 +129,81 @@ def test_next_page_in_the_same_tab_goes_on_by_itself(gallery_page: Page, site: F
     site.go_on.set()
     wait_for_end(gallery_page, "8 photos safe")
     assert len(site.stored) == 8
+
+
+ROOM_FOR = """
+const put = IDBObjectStore.prototype.put;
+let room = %d;
+IDBObjectStore.prototype.put = function (record, ...more) {
+  if ((record.file || record.blob) && room-- <= 0) throw new DOMException("full", "QuotaExceededError");
+  return put.call(this, record, ...more);
+};
+"""
+
+
+def test_partly_kept_drop_names_what_must_be_chosen_again(profile: BrowserContext, site: FakeSite) -> None:
+    """There was room for some: those go on, and nobody is told that the others are safe."""
+    first = profile.new_page()
+    first.add_init_script(ROOM_FOR % 3)
+    open_gallery(first, site)
+    site.plan("*", *["wait"] * 60)
+    press_pause_at_once(first)
+    choose(first, *small(8))
+    expect(first.locator('[data-part="short"]')).to_be_visible()
+    wait_until_kept(first, 8)
+    kill(first)
+    second = open_tab(profile, site)
+    expect(second.locator(HEAD)).to_have_text("3 of 8 still to send")
+    offer = second.locator('[data-part="offer"]')
+    expect(offer).to_contain_text("5 photos were not kept on this device. Choose them again: photo-003.jpg, photo-004")
+    site.go_on.set()
+    press(second, "Continue")
+    wait_for_end(second, "3 photos safe.")
+    expect(offer).to_contain_text("5 photos to choose again.")
+    expect(offer.get_by_role("button", name="Continue")).to_be_hidden()
+    choose(second, *small(4, first=2))
+    wait_for_end(second, "3 photos safe, 1 already here.")
+    expect(offer).to_contain_text("2 photos to choose again.")
+    wait_until_kept(second, 2)
+    second.reload()
+    expect(second.locator(HEAD)).to_have_text("2 photos to choose again")
+    press(second, "Forget them")
+    wait_until_kept(second, 0)
+    assert len(site.stored) == 6
+
+
+def press_pause_at_once(page: Page) -> None:
+    """Nothing that is chosen from now on is compressed or sent."""
+    page.evaluate(
+        """() => {
+          const pause = document.querySelector('[data-part="pause"]');
+          const watch = new MutationObserver(() => {
+            if (pause.hidden) return;
+            watch.disconnect();
+            pause.click();
+          });
+          watch.observe(pause, { attributes: true, attributeFilter: ["hidden"] });
+        }"""
+    )
+
+
+def test_closed_panel_keeps_what_can_be_tried_again(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("photo-000.jpg", 507)
+    site.plan("photo-001.jpg", 422)
+    choose(gallery_page, *small(3))
+    wait_for_end(gallery_page, "1 photo safe, 2 not added.")
+    wait_until_kept(gallery_page, 1)
+    gallery_page.get_by_role("button", name="Close the panel").click()
+    pill = gallery_page.get_by_role("button", name="Show the uploads")
+    expect(pill).to_be_focused()
+    expect(pill).to_contain_text("1 needs you")
+    wait_until_kept(gallery_page, 1)
+    gallery_page.reload()
+    expect(gallery_page.locator(HEAD)).to_have_text("1 of 3 still to send")
+    press(gallery_page, "Continue")
+    wait_for_end(gallery_page, "1 photo safe.")
+    assert len(site.stored) == 2
+    wait_until_kept(gallery_page, 0)
 
 
 def test_forgotten_means_gone(profile: BrowserContext, site: FakeSite) -> None:

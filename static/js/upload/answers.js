@@ -43,7 +43,8 @@ export function parseRetryAfter(value, now) {
 function judgeStored(answer) {
   const image = answer.image ?? answer;
   const imageId = String(image.id ?? "").replaceAll("-", "");
-  return { kind: "stored", imageId, duplicate: answer.duplicate === true };
+  // Browsers repeat a request by themselves when its connection breaks: what answers "here already" may be this upload.
+  return { kind: "stored", imageId, duplicate: answer.duplicate === true && answer.repeated !== true };
 }
 
 function sentenceOf(answer, status) {

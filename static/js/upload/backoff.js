@@ -5,8 +5,8 @@ export const DELAYS = [2, 5, 10];
 /** A line that is off is waited for longer: 2, 5, 10 and then 20 s each time, about four minutes in all. */
 export const NETWORK_TRIES = 15;
 const NETWORK_PAUSE = 20;
-/** The longest Retry-After that is waited for without asking; 429 by the hour is an error to show. */
-export const LONGEST_WAIT = 15 * 60;
+/** Whatever a Retry-After says, the site is asked again after a day. */
+export const LONGEST_WAIT = 24 * 3600;
 
 /**
  * Seconds until the next try, or null when there is none.
@@ -16,11 +16,10 @@ export const LONGEST_WAIT = 15 * 60;
  * @param random 0 to 1; the pause is up to a fifth longer or shorter, so that many tabs do not come back together
  */
 export function nextDelay({ cause, tries, wait = null, random }) {
-  if (wait !== null && wait > LONGEST_WAIT) return null;
   if (tries > (cause === "server" ? DELAYS.length : NETWORK_TRIES)) return null;
   const pause = DELAYS[tries - 1] ?? NETWORK_PAUSE;
   const jittered = pause * (0.8 + 0.4 * random);
-  return wait === null ? jittered : wait + jittered / 10; // never earlier than asked
+  return wait === null ? jittered : Math.min(wait, LONGEST_WAIT) + jittered / 10; // never earlier than asked
 }
 
 /** How many to send at once after an outcome: one fewer after trouble, one more after `calm` good ones in a row. */

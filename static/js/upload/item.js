@@ -33,6 +33,7 @@ export function createItem({
     sentence: "", // what went wrong, while it is being tried again or after it failed
     reason: reason ?? "", // a key of NOTES: why it was not compressed
     canRetry: false, // whether "try again" may help
+    isLineLost: false, // failed because the line was lost
     isKept: false, // whether it would survive this tab
     blob: blob ?? null, // what is sent; gone as soon as it is safe
     blobSize: blob?.size,
@@ -49,7 +50,7 @@ export function createItem({
     imageId: "",
     doneAt: 0,
     secondsToPrepare: 0,
-    controller: new AbortController(), // ends it for good
+    controller: new AbortController(), // ends it for good; null once it is at its end
     line: null, // ends the request that is on its way
   };
 }

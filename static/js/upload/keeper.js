@@ -1,6 +1,9 @@
 // Keeps the queue's files in the vault until they are safe. A vault that is full, forbidden or slow costs the survival of
 // a closed tab, never the upload: `isShort` then says so, and the page must stay open.
 
+import { isSettled } from "./item.js";
+import { isReadable } from "./readable.js";
+
 /** A vault that takes longer than this for one photo, in milliseconds, is not waited for. */
 const PATIENCE = 5_000;
 /** Room asked for before originals are kept: their bytes, and as much again for what they become and for others. */
@@ -18,21 +21,44 @@ export class Keeper {
     Object.assign(this, { vault, tab, estimate, onShort });
   }
 
-  /** Keep chosen files as they are, one after another, while the first of them are already being compressed. */
+  /**
+   * Note all chosen files at once, so that a later visit can name what is missing; then keep them as they are, one after
+   * another, while the first of them are already being compressed.
+   */
   take(items) {
+    const fresh = items.filter((item) => !item.isKept);
     for (const item of items) item.order = this.#order++;
-    this.#line = this.#line.then(() => this.#takeAll(items)).catch(() => this.#fallShort());
+    const noted = this.#noteAll(fresh); // at once: not after the photos of an earlier drop
+    noted.catch(() => {});
+    this.#line = this.#line
+      .then(() => noted)
+      .then(() => this.#takeAll(fresh))
+      .catch(() => this.#fallShort());
+  }
+
+  async #noteAll(items) {
+    const tab = await this.tab;
+    const unsafe = items.filter((item) => !isSettled(item));
+    await this.vault.putAll(unsafe.map((item) => recordOf(item, tab)));
+    const ended = unsafe.filter(isSettled); // while it was being written
+    if (ended.length > 0) await this.vault.remove(ended.map(({ key }) => key));
   }
 
   async #takeAll(items) {
-    const waiting = items.filter((item) => !item.isKept && item.file);
+    const waiting = items.filter(isUnkept);
     if (waiting.length === 0) return;
     if (!(await this.#hasRoom(waiting))) return this.#fallShort();
     for (const item of waiting) {
-      if (item.isKept || !item.file || item.blob) continue; // meanwhile compressed and kept, or at its end
-      await this.#put(item, { file: item.file });
-      if (item.file || item.blob) item.isKept = true;
-      else await this.vault.remove([item.key]); // it came to its end while it was being written
+      if (!isUnkept(item)) continue; // meanwhile compressed and kept, or at its end
+      try {
+        await this.#put(item, { file: item.file });
+        if (isSettled(item) && !item.canRetry)
+          await this.vault.remove([item.key]); // it ended while it was written
+        else item.isKept = true;
+      } catch (error) {
+        if (error?.name === "QuotaExceededError") throw error;
+        if (await isReadable(item.file)) this.#fallShort(); // else no room would help it
+      }
     }
   }
 
@@ -48,25 +74,36 @@ export class Keeper {
       () => {
         item.isKept = true;
       },
-      () => this.#fallShort(),
+      async () => {
+        if (await isReadable(blob)) this.#fallShort();
+      },
     );
     await Promise.race([kept, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
   }
 
-  drop(item) {
-    item.isKept = false;
-    this.tab.then(() => this.vault.remove([item.key])).catch(() => {}); // after what was put before
+  drop(items) {
+    if (items.length === 0) return;
+    for (const item of items) item.isKept = false;
+    this.tab.then(() => this.vault.remove(items.map(({ key }) => key))).catch(() => {}); // after what was put before
   }
 
-  async #put({ key, batch, target, name, size, sourceSha256, order }, content) {
-    const record = { key, batch, target, name, size, sourceSha256, order, ...content };
-    return this.vault.put({ ...record, tab: await this.tab });
+  async #put(item, content) {
+    return this.vault.put({ ...recordOf(item, await this.tab), ...content });
   }
 
   #fallShort() {
     this.isShort = true;
     this.onShort();
   }
+}
+
+/** What is kept of an item beside its photo. */
+function recordOf({ key, batch, target, name, size, sourceSha256, order }, tab) {
+  return { key, batch, target, name, size, sourceSha256, order, tab };
+}
+
+function isUnkept(item) {
+  return !item.isKept && item.file && !item.blob;
 }
 
 async function askRoom() {

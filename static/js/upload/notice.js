@@ -14,13 +14,15 @@ async function show(list) {
   list.hidden = !offer;
 }
 
-function line({ title, left, uploadUrl, keys }, vault, list) {
+function line({ title, left, lost, uploadUrl, keys }, vault, list) {
   const words = document.createElement("p");
-  words.textContent = `${countPhotos(left)} still to send to ${title}.`;
+  const send = left > 0 ? `${countPhotos(left)} still to send to ${title}.` : "";
+  const again = lost > 0 ? `${countPhotos(lost)} to choose again for ${title}.` : "";
+  words.textContent = `${send} ${again}`.trim();
   const go = document.createElement("a");
   go.className = "button small";
   go.href = `${uploadUrl.replace(/upload\/$/, "")}#continue`;
-  go.textContent = "Continue";
+  go.textContent = left > 0 ? "Continue" : "Open";
   const forget = document.createElement("button");
   forget.className = "button quiet small";
   forget.textContent = "Forget them";

@@ -3,7 +3,7 @@
 import { Announcer } from "./announce.js";
 import { isSafe } from "./item.js";
 import { Rows } from "./rows.js";
-import { describe, headline, NOTES, offerWords, progressWords } from "./words.js";
+import { describe, headline, lostWords, NOTES, offerWords, progressWords } from "./words.js";
 
 /** Least time between two drawings, in milliseconds. */
 const PAUSE = 150;
@@ -15,8 +15,8 @@ export class Panel {
   #drawnAt = 0;
   #timer = 0;
 
-  /** @param actions {read(), act(item, isDrop), pause(), resume(), retryFailed(), cancelAll(), close(), takeUp(),
-   *   forget()} */
+  /** @param actions {read(), act(item, isDrop), pause(), resume(), retryFailed(), cancelAll(), clear(), close(),
+   *   takeUp(), forget()} */
   constructor(root, actions) {
     this.root = root;
     this.actions = actions;
@@ -31,6 +31,7 @@ export class Panel {
     on("continue", actions.resume);
     on("retry", actions.retryFailed);
     on("cancel", actions.cancelAll);
+    on("clear", actions.clear);
     on("close", () => this.close());
     on("take-up", actions.takeUp);
     on("forget", actions.forget);
@@ -79,11 +80,23 @@ export class Panel {
     }
   }
 
-  #drawHead({ summary, estimate, speed, halted, offer, isShort, isGuess, wouldLose, elsewhere, retryable }) {
+  #drawHead({
+    summary,
+    estimate,
+    speed,
+    halted,
+    hold,
+    offer,
+    isShort,
+    isGuess,
+    wouldLose,
+    elsewhere,
+    retryable,
+  }) {
     const isBusy = summary.left > 0;
     const idle = offer ? offerWords(offer) : "Add photos";
     write(this.part("head"), summary.total > 0 ? headline(summary, estimate, isGuess) : idle);
-    write(this.part("progress"), isBusy ? progressWords(summary, speed) : "");
+    write(this.part("progress"), isBusy ? hold || progressWords(summary, speed) : "");
     const bar = this.part("all");
     bar.hidden = !isBusy;
     bar.value = estimate.fraction;
@@ -97,13 +110,20 @@ export class Panel {
     this.part("halt").hidden = halted === "";
     write(this.part("halted"), halted);
     this.part("sign-in").target = wouldLose ? "_blank" : "";
-    this.part("offer").hidden = !offer;
-    write(
-      this.part("offered"),
-      offer && summary.total > 0 ? `${offerWords(offer)}.` : "From an earlier visit.",
-    );
+    this.#drawOffer(offer, summary.total > 0);
+    this.part("clear").hidden = isBusy || summary.failed < 2;
     this.#drawElsewhere(elsewhere);
     this.part("short").hidden = !isShort || !isBusy;
+  }
+
+  /** @param isHeadTaken whether the head speaks of something else */
+  #drawOffer(offer, isHeadTaken) {
+    this.part("offer").hidden = !offer;
+    if (!offer) return;
+    const what = isHeadTaken ? `${offerWords(offer)}.` : "From an earlier visit.";
+    write(this.part("offered"), `${what} ${lostWords(offer.missing)}`.trim());
+    this.part("take-up").hidden = offer.left === 0;
+    write(this.part("forget"), offer.left + offer.lost === 1 ? "Forget it" : "Forget them");
   }
 
   /** Photos that go to another gallery than this page's: the way there. */
@@ -116,11 +136,10 @@ export class Panel {
   }
 
   #drawPill(summary) {
-    write(
-      this.part("left"),
-      summary.left > 0 ? `${summary.left} left` : `${summary.done + summary.duplicate} safe`,
-    );
-    write(this.part("need"), summary.failed > 0 ? `${summary.failed} need you` : "");
+    const safe = summary.done + summary.duplicate;
+    const words = summary.left > 0 ? `${summary.left} left` : `${safe} safe`;
+    write(this.part("left"), summary.left + safe > 0 ? words : "");
+    write(this.part("need"), summary.failed > 0 ? needWords(summary.failed) : "");
   }
 
   #drawLists({ items, summary }, now) {
@@ -136,8 +155,10 @@ export class Panel {
     if (!finished.open) list.replaceChildren();
   }
 
+  /** What still needs the person leaves the pill. */
   close() {
     this.actions.close();
+    if (this.actions.read().summary.failed > 0) return this.fold(true);
     this.part("panel").hidden = true;
     document.querySelector("[data-upload-choose]")?.focus();
   }
@@ -151,6 +172,10 @@ function finishedLine(item) {
   words.textContent = [describe(item, 0), NOTES[item.reason]].filter(Boolean).join(" \u00b7 ");
   line.append(name, words);
   return line;
+}
+
+function needWords(count) {
+  return count === 1 ? "1 needs you" : `${count} need you`;
 }
 
 function write(element, text) {

@@ -9,6 +9,8 @@ import { onscreen } from "./surface.js";
 const WATCHDOG = 60_000;
 /** Workers without work are ended after this long: they hold memory. */
 const IDLE = 20_000;
+/** After a failed start the page does the work for so long, in milliseconds; then workers have another chance. */
+const REST = 30_000;
 /** What is known of a file that a worker did not come back from. */
 const UNSEEN = { width: 0, height: 0, reason: "slow", takenAt: "", camera: "", thumb: null, renditions: {} };
 
@@ -21,11 +23,19 @@ export class WorkerPool {
   #idle = [];
   #jobs = [];
   #here = Promise.resolve();
-  #isUsable = typeof Worker === "function";
+  #isAble = typeof Worker === "function";
+  #restsUntil = 0; // after a worker that did not start: no line, or no memory
   #idleTimer = 0;
 
-  constructor({ url, size = poolSize(), watchdog = WATCHDOG, spawn = startModuleWorker }) {
+  constructor(outside) {
+    const { url, size = poolSize(), watchdog = WATCHDOG, spawn = startModuleWorker } = outside;
     Object.assign(this, { url, size, watchdog, spawn });
+    this.now = outside.now ?? (() => performance.now());
+  }
+
+  /** Whether workers may be asked now. */
+  get #isUsable() {
+    return this.#isAble && this.now() >= this.#restsUntil;
   }
 
   /** As `prepare` of prepare.js; rejects with AbortError once `signal` says so. */
@@ -41,9 +51,14 @@ export class WorkerPool {
   #ask(request) {
     return new Promise((resolve, reject) => {
       const { signal } = request;
-      const job = { ...request, resolve, reject };
-      signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
-      this.#jobs.push(job);
+      const cancel = () => reject(signal.reason);
+      // A listener that stayed would keep what it became alive for as long as somebody holds the signal.
+      const settle = (act) => (value) => {
+        signal?.removeEventListener("abort", cancel);
+        act(value);
+      };
+      signal?.addEventListener("abort", cancel, { once: true });
+      this.#jobs.push({ ...request, resolve: settle(resolve), reject: settle(reject) });
       this.#assign();
     });
   }
@@ -75,18 +90,19 @@ export class WorkerPool {
     this.#workers.set(worker, false);
     worker.onerror = () => this.#fail(worker);
     worker.onmessage = ({ data }) => {
-      if (!data.ready) return this.#fail(worker);
+      if (!data.ready) return this.#fail(worker, true);
       this.#workers.set(worker, true);
       this.#idle.push(worker);
       this.#assign();
     };
   }
 
-  /** A worker that did not start. When no other did, workers do not work here at all. */
-  #fail(worker) {
+  /** A worker that did not start. When no other did, the page does the work: for good when they cannot draw here. */
+  #fail(worker, isForGood = false) {
     if (worker) this.#end(worker);
     if (![...this.#workers.values()].includes(true)) {
-      this.#isUsable = false;
+      this.#isAble &&= !isForGood;
+      this.#restsUntil = this.now() + REST;
       for (const other of this.#workers.keys()) this.#end(other);
     }
     this.#assign();
@@ -95,6 +111,8 @@ export class WorkerPool {
   #give(worker, job) {
     const finish = (act) => {
       clearTimeout(timer);
+      worker.onmessage = null; // both would hold on to what it made
+      worker.onerror = () => this.#end(worker);
       act();
       this.#idle.push(worker);
       this.#assign();

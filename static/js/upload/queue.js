@@ -4,6 +4,8 @@
 
 import { mostAtOnce, nextDelay, nextWidth } from "./backoff.js";
 import { createItem, isSettled, summarize } from "./item.js";
+import { either, groupByGallery, takeFirst } from "./lines.js";
+import { isReadable } from "./readable.js";
 import { SENTENCES, tooLarge } from "./words.js";
 
 /** send: uploads at once; ahead: prepared files that may wait for the line (memory); prepare: files in work. */
@@ -21,7 +23,7 @@ export class UploadQueue {
   #sending = 0;
   #calm = 0;
   #holdUntil = 0;
-  #timer = 0;
+  #stopTimer = () => {};
   #nextId = 1;
   #asking = Promise.resolve();
 
@@ -31,13 +33,18 @@ export class UploadQueue {
   /** A sentence while nothing can be sent at all (signed out), else "". */
   halted = "";
 
+  /** Why the site wants to be left alone for a while, as long as `holdsFor` is not 0. */
+  holdSentence = "";
+
   /**
    * @param outside {hash(file, signal), ask(target, hashes), prepare(file, options, signal), send(item, hooks), newKey(),
-   *   onChange(), onStored(item), onHalt(), onLineLost(), keeper, limits, speed(), now(), random()}; `ask` answers the hashes that the
-   *   gallery holds as {hash: image id}; `keeper` as of keeper.js; `speed` in bytes a second, or null
+   *   onChange(), onStored(item), onHalt(), onLineLost(), keeper, limits, speed(), isOnline(), now(), later(act, milliseconds),
+   *   random()}; `ask` answers the hashes that the gallery holds as {hash: image id}; `keeper` as of keeper.js; `speed` in
+   *   bytes a second, or null; `later` answers a function that stops it
    */
   constructor(outside) {
-    const { onChange, onStored, onHalt, onLineLost, keeper, limits, speed, now, random } = outside;
+    const { onChange, onStored, onHalt, onLineLost, keeper, limits, speed, isOnline, now, later, random } =
+      outside;
     Object.assign(this, outside);
     this.onChange = onChange ?? (() => {});
     this.onStored = onStored ?? (() => {});
@@ -46,7 +53,9 @@ export class UploadQueue {
     this.keeper = keeper ?? { take() {}, keep: async () => {}, drop() {} };
     this.limits = { ...LIMITS, ...limits };
     this.speed = speed ?? (() => null);
+    this.isOnline = isOnline ?? (() => navigator.onLine !== false);
     this.now = now ?? (() => performance.now());
+    this.later = later ?? startTimer;
     this.random = random ?? Math.random;
     this.width = this.limits.send;
   }
@@ -57,6 +66,11 @@ export class UploadQueue {
 
   summary() {
     return { ...summarize(this.#items), isPaused: this.isPaused || this.halted !== "" };
+  }
+
+  /** Milliseconds in which nothing is sent, because the site asked for that. */
+  get holdsFor() {
+    return Math.max(0, this.#holdUntil - this.now());
   }
 
   /** @param target {galleryId, uploadUrl, checkUrl, title} */
@@ -87,38 +101,64 @@ export class UploadQueue {
 
   /** What is being checked is with the server already: it comes to its end. */
   cancel(item) {
-    if (isSettled(item) || item.state === "checking") return;
-    this.#settle(item, "cancelled");
-    item.controller.abort();
-    this.#pump();
+    this.#cancel([item]);
   }
 
   cancelAll() {
-    for (const item of this.#items) this.cancel(item);
+    this.#cancel(this.#items);
   }
 
-  retry(item) {
-    if (item.state !== "failed" || !item.canRetry) return;
-    Object.assign(item, { state: "waiting", sentence: "", tries: 0, retryAt: 0, sent: 0 });
-    this.#line(item).push(item);
+  #cancel(items) {
+    const open = items.filter((item) => !isSettled(item) && item.state !== "checking");
+    const controllers = open.map(({ controller }) => controller);
+    for (const item of open) this.#end(item, "cancelled");
+    this.keeper.drop(open);
+    for (const controller of controllers) controller.abort();
     this.#pump();
   }
 
+  retry(item) {
+    this.#retry([item]);
+  }
+
   retryFailed() {
-    for (const item of this.#items) this.retry(item);
+    this.#retry(this.#items);
+  }
+
+  #retry(items) {
+    for (const item of items) {
+      if (item.state !== "failed" || !item.canRetry) continue;
+      Object.assign(item, {
+        state: "waiting",
+        sentence: "",
+        tries: 0,
+        retryAt: 0,
+        sent: 0,
+        isLineLost: false,
+      });
+      item.controller = new AbortController();
+      this.#line(item).push(item);
+    }
+    this.#pump();
   }
 
   dismiss(item) {
-    if (isSettled(item)) this.keeper.drop(item);
-    this.#items = this.#items.filter((other) => other !== item || !isSettled(item));
+    this.forgetSettled((other) => other === item);
+  }
+
+  /** Drops what is at its end and passes; without a test all but failures. */
+  forgetSettled(test = (item) => item.state !== "failed") {
+    const gone = new Set(this.#items.filter((item) => isSettled(item) && test(item)));
+    this.keeper.drop([...gone].filter((item) => item.state === "failed"));
+    this.#items = this.#items.filter((item) => !gone.has(item));
     this.#changed();
   }
 
-  /** Also drops failed ones when `all`. */
-  forgetSettled(all = false) {
-    for (const item of all ? this.#items.filter(isSettled) : []) this.keeper.drop(item);
-    this.#items = this.#items.filter((item) => !isSettled(item) || (item.state === "failed" && !all));
-    this.#changed();
+  /** Nothing of this goes on, here or later: its person has left. */
+  abandon(sentence) {
+    this.halted = sentence;
+    this.cancelAll();
+    this.forgetSettled(() => true);
   }
 
   pause() {
@@ -152,6 +192,12 @@ export class UploadQueue {
     this.#pump();
   }
 
+  /** The line is back: also what had given up on it goes on. */
+  goOnline() {
+    this.#retry(this.#items.filter((item) => item.isLineLost));
+    this.wake();
+  }
+
   #pump() {
     const now = this.now();
     if (!this.isPaused && !this.halted) {
@@ -179,11 +225,11 @@ export class UploadQueue {
   }
 
   #schedule(now) {
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     const times = this.#toSend
       .map((item) => Math.max(item.retryAt, this.#holdUntil))
       .filter((time) => time > now);
-    if (times.length > 0) this.#timer = setTimeout(() => this.#pump(), Math.min(...times) - now + 5);
+    if (times.length > 0) this.#stopTimer = this.later(() => this.#pump(), Math.min(...times) - now + 5);
   }
 
   /** Where an item waits for its next step. */
@@ -251,7 +297,7 @@ export class UploadQueue {
     const isOurs = (line) => item.line === line && !isSettled(item);
     const { line } = item;
     const hooks = {
-      signal: AbortSignal.any?.([item.controller.signal, line.signal]) ?? joined(item.controller, line),
+      signal: either(item.controller, line),
       onProgress: (bytes) => {
         if (isOurs(line)) item.sent = bytes;
         this.#changed();
@@ -262,7 +308,7 @@ export class UploadQueue {
       },
     };
     try {
-      const outcome = await this.send(item, hooks);
+      const outcome = await this.#explain(item, await this.send(item, hooks));
       if (isOurs(line)) this.#takeOutcome(item, outcome);
     } catch {
       if (isOurs(line)) this.#fail(item, SENTENCES.server, true);
@@ -270,6 +316,13 @@ export class UploadQueue {
       this.#sending -= 1;
       this.#pump();
     }
+  }
+
+  /** A file that can no longer be read looks like a line that breaks; trying again would not help it. */
+  async #explain(item, outcome) {
+    const { blob } = item;
+    if (outcome.cause !== "network" || !blob || (await isReadable(blob))) return outcome;
+    return { kind: "refused", sentence: SENTENCES.changed, isFinal: true };
   }
 
   #interrupt(item) {
@@ -313,11 +366,19 @@ export class UploadQueue {
   }
 
   #waitOrFail(item, { cause, wait, sentence }) {
+    // A try without a line is none: a night in a tunnel must not use them up.
+    if (cause === "network" && !this.isOnline()) item.tries -= 1;
     const delay = nextDelay({ cause, tries: item.tries, wait, random: this.random() });
-    if (delay === null) return this.#fail(item, sentence, true);
+    if (delay === null) {
+      item.isLineLost = cause === "network";
+      return this.#fail(item, sentence, true);
+    }
     const retryAt = this.now() + delay * 1000;
     // "Try again later" is meant for all: the limit is the person's, not the file's.
-    if (wait !== null) this.#holdUntil = Math.max(this.#holdUntil, retryAt);
+    if (wait !== null && retryAt > this.#holdUntil) {
+      this.#holdUntil = retryAt;
+      this.holdSentence = sentence;
+    }
     Object.assign(item, { state: "waiting", sent: 0, sentence, retryAt });
     this.#toSend.push(item);
   }
@@ -327,13 +388,16 @@ export class UploadQueue {
     this.#settle(item, "failed");
   }
 
-  /** The end of an item; what it holds goes, in memory and in the keeper, except what a retry needs. */
   #settle(item, state) {
-    const mayReturn = state === "failed" && item.canRetry;
-    Object.assign(item, { state, doneAt: this.now(), retryAt: 0 });
-    if (mayReturn) return;
-    Object.assign(item, { file: null, blob: null, renditions: {} });
-    this.keeper.drop(item);
+    this.#end(item, state);
+    if (!item.canRetry) this.keeper.drop([item]);
+  }
+
+  /** What an item holds goes with its end, except what a retry needs. */
+  #end(item, state) {
+    if (state !== "failed") item.canRetry = false;
+    Object.assign(item, { state, doneAt: this.now(), retryAt: 0, controller: null, line: null });
+    if (!item.canRetry) Object.assign(item, { file: null, blob: null, renditions: {} });
   }
 
   #changed() {
@@ -341,29 +405,7 @@ export class UploadQueue {
   }
 }
 
-/** Removes and answers the first that passes, or undefined. */
-function takeFirst(list, test) {
-  const index = list.findIndex(test);
-  return index < 0 ? undefined : list.splice(index, 1)[0];
-}
-
-/** Lists of at most `most` items of one gallery each, in their order. */
-function groupByGallery(items, most) {
-  const groups = [];
-  for (const item of items) {
-    const last = groups.at(-1);
-    if (last && last.length < most && last[0].target.galleryId === item.target.galleryId) last.push(item);
-    else groups.push([item]);
-  }
-  return groups;
-}
-
-/** AbortSignal.any for browsers before 2023. */
-function joined(...controllers) {
-  const one = new AbortController();
-  for (const { signal } of controllers) {
-    if (signal.aborted) one.abort(signal.reason);
-    signal.addEventListener("abort", () => one.abort(signal.reason), { once: true });
-  }
-  return one.signal;
+function startTimer(act, milliseconds) {
+  const timer = setTimeout(act, milliseconds);
+  return () => clearTimeout(timer);
 }

@@ -5,7 +5,7 @@ import { guardLeaving, ScreenLock } from "./awake.js";
 import { CANVAS_PIXELS, IOS_CANVAS_PIXELS } from "./fit.js";
 import { isSettled } from "./item.js";
 import { Keeper } from "./keeper.js";
-import { findLeftovers, takeUp } from "./leftovers.js";
+import { chosenAgain, findLeftovers, takeUp } from "./leftovers.js";
 import { Panel } from "./panel.js";
 import { carriesRenditions, estimate } from "./plan.js";
 import { WorkerPool } from "./pool.js";
@@ -17,6 +17,10 @@ import { hasMoved, nameTab, noteMove } from "./tabs.js";
 import { readPerson, readToken, renewToken } from "./token.js";
 import { newKey, send } from "./transport.js";
 import { Vault } from "./vault.js";
+import { holdWords } from "./words.js";
+
+/** A pause of so many milliseconds, asked for by the site, is told with its end; shorter ones stand on the lines. */
+const LONG_HOLD = 60_000;
 
 export class Uploader {
   #wasBusy = false;
@@ -59,12 +63,14 @@ export class Uploader {
       resume: () => this.#resume(),
       retryFailed: () => this.queue.retryFailed(),
       cancelAll: () => this.queue.cancelAll(),
-      close: () => this.queue.forgetSettled(true),
+      // What can be tried again stays, here and in the vault, until it is safe or somebody says "forget".
+      close: () => this.queue.forgetSettled((item) => !item.canRetry),
+      clear: () => this.queue.forgetSettled(() => true),
       takeUp: () => this.takeUp(),
       forget: () => this.#forget(),
     });
     guardLeaving(() => this.#wouldLose());
-    window.addEventListener("online", () => this.queue.wake());
+    window.addEventListener("online", () => this.queue.goOnline());
     window.addEventListener("pagehide", () => this.#noteMove());
   }
 
@@ -73,6 +79,7 @@ export class Uploader {
     if (files.length === 0) return;
     this.queue.add(files, target);
     this.panel.open();
+    this.#forgetMissing(chosenAgain(this.#offer?.missing ?? [], files, target));
   }
 
   /** Look for what an earlier visit left: offered, or taken up at once by the page that follows it in the same tab. */
@@ -91,18 +98,34 @@ export class Uploader {
     else this.panel.open();
   }
 
+  /** What is whole goes on; of what is not, the person is still told. */
   async takeUp() {
-    const offer = this.#offer;
-    this.#offer = null;
-    this.queue.restore(offer ? await takeUp(this.vault, await this.tab, offer.keys) : []);
+    const { keys = [], missing = [] } = this.#offer ?? {};
+    this.#offerMissing(missing);
+    this.queue.restore(await takeUp(this.vault, await this.tab, keys));
     this.panel.open();
   }
 
   async #forget() {
-    const offer = this.#offer;
+    const { keys = [], missing = [] } = this.#offer ?? {};
     this.#offer = null;
-    this.panel.close();
-    await this.vault.remove(offer?.keys ?? []);
+    if (this.queue.items.length === 0) this.panel.close();
+    else this.panel.draw();
+    await this.vault.remove([...keys, ...missing.map(({ key }) => key)]);
+  }
+
+  #offerMissing(missing) {
+    const none = { left: 0, keys: [], total: missing.length };
+    this.#offer = missing.length > 0 ? { ...none, lost: missing.length, missing } : null;
+  }
+
+  /** They were chosen again. */
+  async #forgetMissing(records) {
+    if (records.length === 0) return;
+    const missing = this.#offer.missing.filter((record) => !records.includes(record));
+    if (this.#offer.left > 0) Object.assign(this.#offer, { missing, lost: missing.length });
+    else this.#offerMissing(missing);
+    await this.vault.remove(records.map(({ key }) => key)).catch(() => {}); // the next visit tries again
   }
 
   /** Asked again before sending: several files are prepared before the line's speed is known. */
@@ -117,9 +140,12 @@ export class Uploader {
   #read() {
     const { items, options, halted } = this.queue;
     const speed = this.#speed();
+    const whole = estimate(items, { quality: options.quality, speed, workers: this.pool.size });
+    const hold = this.#hold();
     return {
       items,
       halted,
+      hold,
       offer: this.#offer,
       isShort: this.keeper.isShort,
       isGuess: items.some((item) => !isSettled(item) && item.blobSize === undefined),
@@ -128,8 +154,14 @@ export class Uploader {
       summary: this.queue.summary(),
       retryable: items.filter((item) => item.state === "failed" && item.canRetry).length,
       speed,
-      estimate: estimate(items, { quality: options.quality, speed, workers: this.pool.size }),
+      estimate: hold ? { ...whole, seconds: Number.NaN } : whole,
     };
+  }
+
+  /** Why nothing is sent for more than a moment, and until when; "" when it is. */
+  #hold() {
+    const { holdsFor, holdSentence } = this.queue;
+    return holdsFor > LONG_HOLD ? holdWords(holdSentence, new Date(Date.now() + holdsFor)) : "";
   }
 
   #update() {

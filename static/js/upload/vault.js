@@ -1,8 +1,9 @@
 // What is not yet safe, on this device: IndexedDB, so that a closed or killed tab loses nothing. Every record names its
 // person and is read by that person's pages only; what nobody came back for goes after a week.
 //
-// A record: {key, person, tab, at, batch: {id, total}, target, name, size, sourceSha256, file} of a chosen file, and once it
-// is compressed {blob, fields, quality, reason} instead of `file`. `tab` is the tab that sends it (tabs.js).
+// A record: {key, person, tab, at, order, batch: {id, total}, target, name, size, sourceSha256} of a chosen file, with
+// {file} once there was room for it, and once it is compressed with {blob, fields, quality, reason} instead. With neither,
+// the photo itself was not kept: it can be named, and no more. `tab` is the tab that sends it (tabs.js).
 
 const NAME = "image-gallery-uploads";
 const ITEMS = "items";
@@ -12,7 +13,7 @@ const WEEK = 7 * 24 * 3600 * 1000;
 const SHARED_LIFE = 3600 * 1000;
 
 export class Vault {
-  #database;
+  #database = null; // promise of the connection
 
   /** @param person whose records these are; `now` in milliseconds since 1970 */
   constructor({ person, now = Date.now, factory = globalThis.indexedDB }) {
@@ -21,8 +22,15 @@ export class Vault {
 
   /** Keep or replace. Rejects when there is no room. */
   put(record) {
-    const kept = { ...record, person: this.person, at: this.now() };
-    return this.#do([ITEMS], (items) => void items.put(kept));
+    return this.putAll([record]);
+  }
+
+  /** All of them, or none. */
+  putAll(records) {
+    const mark = { person: this.person, at: this.now() };
+    return this.#do([ITEMS], (items) => {
+      for (const record of records) items.put({ ...record, ...mark });
+    });
   }
 
   /** It is safe, or not wanted any more. */
@@ -122,14 +130,40 @@ export class Vault {
 
   /** Run `act` in one transaction; resolves, once that is complete, with what `act` answered (of a request: its result). */
   async #do(names, act, mode = "readwrite") {
-    this.#database ??= open(this.factory);
-    const database = await this.#database;
+    const transaction = await this.#begin(names, mode);
     return new Promise((resolve, reject) => {
-      const transaction = database.transaction(names, mode, { durability: "relaxed" });
-      const answer = act(...names.map((name) => transaction.objectStore(name)));
-      transaction.oncomplete = () => resolve(answer instanceof IDBRequest ? answer.result : answer);
       transaction.onabort = () => reject(transaction.error ?? new Error("The store gave up."));
+      try {
+        const answer = act(...names.map((name) => transaction.objectStore(name)));
+        transaction.oncomplete = () => resolve(answer instanceof IDBRequest ? answer.result : answer);
+      } catch (error) {
+        transaction.abort();
+        reject(error);
+      }
     });
+  }
+
+  /** The browser may close a connection at any time (its data was cleared, another version of the site): then anew. */
+  async #begin(names, mode) {
+    const begin = async () => (await this.#connect()).transaction(names, mode, { durability: "relaxed" });
+    try {
+      return await begin();
+    } catch (error) {
+      if (error.name !== "InvalidStateError") throw error;
+      this.#database = null;
+      return begin();
+    }
+  }
+
+  #connect() {
+    if (!this.#database) {
+      const opening = open(this.factory);
+      this.#database = opening;
+      opening.catch(() => {
+        if (this.#database === opening) this.#database = null; // the next one asks again
+      });
+    }
+    return this.#database;
   }
 }
 

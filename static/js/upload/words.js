@@ -7,6 +7,7 @@ export const SENTENCES = {
   video: "Only photos for now. This is a video.",
   "too-large": "Too large for this site.",
   unopened: "This file could not be opened. It may have been moved, or is still in the cloud.",
+  changed: "This file was changed or moved after you chose it. Choose it again.",
   network: "Connection lost.",
   stalled: "The connection stands still.",
   server: "The site has a problem.",
@@ -56,13 +57,37 @@ export function formatDuration(seconds) {
   return `about ${Math.max(1, Math.round(seconds / 3600))}\u00a0h`;
 }
 
+/** To the second while one may watch it run: "5 s", "about 12 min". */
+function formatWait(seconds) {
+  return seconds > 90 ? formatDuration(seconds) : `${Math.max(1, Math.ceil(seconds))} s`;
+}
+
 export function countPhotos(count) {
   return count === 1 ? "1 photo" : `${count} photos`;
 }
 
-/** What an earlier visit left, of leftovers.js: "7 of 40 still to send". */
-export function offerWords({ left, total }) {
+/** What an earlier visit left, of leftovers.js: "7 of 40 still to send", "12 photos to choose again". */
+export function offerWords({ left, lost, total }) {
+  if (left === 0) return `${countPhotos(lost)} to choose again`;
   return left < total ? `${left} of ${total} still to send` : `${countPhotos(left)} still to send`;
+}
+
+/** How many names are told of those that must be chosen again. */
+const MOST_NAMES = 3;
+
+/** What must be chosen again; "" when nothing must. `missing`: records of leftovers.js. */
+export function lostWords(missing) {
+  if (missing.length === 0) return "";
+  const it = missing.length === 1 ? "it" : "them";
+  const names = listNames(missing.map(({ name }) => name));
+  const were = missing.length === 1 ? "was" : "were";
+  return `${countPhotos(missing.length)} ${were} not kept on this device. Choose ${it} again: ${names}.`;
+}
+
+/** "a.jpg, b.jpg, c.jpg and 9 more" */
+export function listNames(names) {
+  const more = names.length - MOST_NAMES;
+  return names.slice(0, MOST_NAMES).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
 /**
@@ -89,6 +114,12 @@ export function progressWords(summary, speed) {
   return speed && summary.sending > 0 ? `${safe}, ${formatBytes(speed)} a second` : safe;
 }
 
+/** Nothing is sent until `end`, a Date, because the site said `sentence`. */
+export function holdWords(sentence, end) {
+  const time = end.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return `${sentence} The rest goes on by itself at ${time}.`;
+}
+
 /** "38 photos safe, 2 already here. 174 MB saved." */
 export function outcome(summary) {
   const parts = [];
@@ -106,7 +137,7 @@ export function describe(item, now) {
     case "waiting": {
       if (item.isHeld) return "Paused";
       if (!item.retryAt) return item.blob ? "Waiting to be sent" : "Waiting";
-      return `${item.sentence} Trying again in ${Math.max(1, Math.ceil((item.retryAt - now) / 1000))} s.`;
+      return `${item.sentence} Trying again in ${formatWait((item.retryAt - now) / 1000)}.`;
     }
     case "compressing":
       return "Making it lighter";

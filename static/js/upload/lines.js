@@ -1,0 +1,29 @@
+// Small tools of the queue: who is next, who belongs together, which signal says stop.
+
+/** Removes and answers the first that passes, or undefined. */
+export function takeFirst(list, test) {
+  const index = list.findIndex(test);
+  return index < 0 ? undefined : list.splice(index, 1)[0];
+}
+
+/** Lists of at most `most` items of one gallery each, in their order. */
+export function groupByGallery(items, most) {
+  const groups = [];
+  for (const item of items) {
+    const last = groups.at(-1);
+    if (last && last.length < most && last[0].target.galleryId === item.target.galleryId) last.push(item);
+    else groups.push([item]);
+  }
+  return groups;
+}
+
+/** A signal that says stop when one of the controllers does. */
+export function either(...controllers) {
+  if (AbortSignal.any) return AbortSignal.any(controllers.map(({ signal }) => signal));
+  const one = new AbortController(); // browsers before 2023
+  for (const { signal } of controllers) {
+    if (signal.aborted) one.abort(signal.reason);
+    signal.addEventListener("abort", () => one.abort(signal.reason), { once: true });
+  }
+  return one.signal;
+}

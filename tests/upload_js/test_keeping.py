@@ -1,0 +1,71 @@
+"""The store of what is not yet safe, and who writes to it: alone, in Chromium."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page
+
+pytestmark = pytest.mark.browser
+
+
+def test_connection_to_the_store_that_was_closed_is_opened_again(blank_page: Page) -> None:
+    """Browsers close it when they clear a site's data; another version of the site asks for that."""
+    found = blank_page.evaluate(
+        """async () => {
+          const { Vault } = await import("/static/js/upload/vault.js");
+          let opened = 0;
+          const databases = [];
+          const factory = {
+            open: (...given) => {
+              opened += 1;
+              if (opened === 1) throw new Error("not now");
+              const request = indexedDB.open(...given);
+              request.addEventListener("success", () => databases.push(request.result));
+              return request;
+            },
+          };
+          const vault = new Vault({ person: "zoe", factory });
+          const batch = { id: "b", total: 2 }, target = { galleryId: "g" };
+          const record = (key) => ({ key, order: 0, batch, target, tab: "t" });
+          const first = await vault.put(record("one")).then(() => "kept", () => "refused");
+          await vault.put(record("two"));
+          databases[0].close();
+          await vault.put(record("three"));
+          const keys = (await vault.list()).map(({ key }) => key);
+          await vault.forget();
+          return [first, keys.sort(), opened];
+        }"""
+    )
+    assert found == ["refused", ["three", "two"], 3]
+
+
+def test_unreadable_file_costs_the_others_nothing(blank_page: Page) -> None:
+    kept = blank_page.evaluate(
+        """async () => {
+          const { Keeper } = await import("/static/js/upload/keeper.js");
+          const { createItem } = await import("/static/js/upload/item.js");
+          const records = new Map();
+          const vault = {
+            putAll: async (all) => all.forEach((each) => records.set(each.key, each)),
+            remove: async (keys) => keys.forEach((key) => records.delete(key)),
+            put: async (record) => {
+              if (record.file?.isGone) throw new DOMException("cannot be read", "DataError");
+              records.set(record.key, record);
+            },
+          };
+          class Gone extends File {
+            isGone = true;
+            slice() {
+              return { arrayBuffer: () => Promise.reject(new DOMException("gone", "NotFoundError")) };
+            }
+          }
+          const keeper = new Keeper({ vault, tab: Promise.resolve("t"), estimate: async () => null });
+          const target = { galleryId: "g" }, batch = { id: "b", total: 4 };
+          const make = (key) => new (key === "b" ? Gone : File)([key], key);
+          const items = ["a", "b", "c", "d"].map((key) => createItem({ key, target, batch, file: make(key) }));
+          keeper.take(items);
+          for (let turn = 0; turn < 2000 && !items[3].isKept; turn += 1) await new Promise((go) => setTimeout(go));
+          return [[...records.values()].filter(({ file }) => file).map(({ key }) => key), records.size, keeper.isShort];
+        }"""
+    )
+    assert kept == [["a", "c", "d"], 4, False]
