@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -19,7 +20,7 @@ from galleries.forms import upload_options
 from galleries.models import Gallery
 from galleries.problems import Problem
 from galleries.receiving import HashedUpload
-from galleries.recognising import MAX_HASHES, find_held
+from galleries.recognising import MAX_HASHES, Held, find_held
 from galleries.turns import uploads
 from galleries.uploads import StoredUpload, UploadOptions, store_upload
 from galleries.views.requests import PersonRequest
@@ -44,11 +45,15 @@ def upload(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def check(request: PersonRequest, gallery_id: UUID) -> JsonResponse:
-    """Which of these files (``{"hashes": [...]}``) are in the gallery already: ``{"held": {hash: image id}}``."""
+    """Which of these files (``{"hashes": [...]}``) are in the gallery already, and in which form."""
     now = timezone.now()
     gallery = own_gallery(request.user, gallery_id, now)
     held = find_held(gallery, _hashes(request), now)
-    return JsonResponse({"held": {each: found.image_id.hex for each, found in held.items()}})
+    return JsonResponse({"held": {each: _held_json(found) for each, found in held.items()}})
+
+
+def _held_json(held: Held) -> dict[str, Any]:
+    return {"image": held.image_id.hex, "exact": held.exact, "width": held.width, "height": held.height}
 
 
 def _hashes(request: PersonRequest) -> list[str]:

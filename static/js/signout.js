@@ -1,6 +1,7 @@
 // Signing out on purpose also forgets what is kept on this device for later: the next person may sit here. It asks first
 // when that would lose photos. (A session that ends by itself forgets nothing: its person comes back.)
 import { ask } from "./confirm.js";
+import { sayGoodbye } from "./upload/farewell.js";
 import { readPerson } from "./upload/token.js";
 import { Vault } from "./upload/vault.js";
 
@@ -15,6 +16,7 @@ async function forget(form) {
     if (!(await ask(question, "Sign out", form.querySelector("button")))) return;
   }
   await vault.forget().catch(() => {}); // no store: nothing is kept
+  sayGoodbye(person);
   form.submit();
 }
 

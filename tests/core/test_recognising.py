@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from galleries.models import Gallery
-from galleries.recognising import MAX_HASHES, Held, find_held
+from galleries.recognising import MAX_HASHES, find_held
 from galleries.removal import remove_images
 from galleries.uploads import UploadOptions
 from gallery_site.accounts.models import User
@@ -44,11 +44,16 @@ def test_found_by_the_chosen_file_and_by_the_sent_bytes(gallery: Gallery, held: 
     }
 
 
-def test_the_very_bytes_are_found_before_what_was_made_from_them(gallery: Gallery) -> None:
-    made = store(gallery, jpeg(1), options=UploadOptions(source_sha256=digest(jpeg(2)))).image
-    itself = store(gallery, jpeg(2)).image
-    assert made.id != itself.id
-    assert find_held(gallery, [digest(jpeg(2))], timezone.now()) == {digest(jpeg(2)): Held(itself.id, exact=True)}
+def test_of_several_the_closest_to_the_file_is_told(gallery: Gallery) -> None:
+    """The file itself before anything that was made from it, then the one with the most pixels."""
+    chosen = jpeg(9)
+    options = UploadOptions(source_sha256=digest(chosen))
+    found = []
+    for body, edge in ((jpeg(1), 96), (jpeg(2), 64), (chosen, 32)):
+        image = store(gallery, body, options=options).image
+        gallery.images.filter(id=image.id).update(width=edge, height=edge)
+        found.append(find_held(gallery, [digest(chosen)], timezone.now())[digest(chosen)])
+    assert [(each.width, each.exact) for each in found] == [(96, False), (96, False), (32, True)]
 
 
 def test_what_is_hidden_is_not_held(gallery: Gallery, held: str) -> None:
@@ -79,7 +84,7 @@ def test_the_number_of_queries_does_not_grow(
 def test_the_page_asks(client: Client, alice: User, gallery: Gallery, held: str) -> None:
     client.force_login(alice)
     answer = ask(client, gallery, {"hashes": [CHOSEN, digest(jpeg(7))]})
-    assert answer.json() == {"held": {CHOSEN: held}}
+    assert answer.json() == {"held": {CHOSEN: {"image": held, "width": 64, "height": 48, "exact": False}}}
 
 
 def test_browser_that_repeats_an_upload_is_told_so(client: Client, alice: User, gallery: Gallery) -> None:

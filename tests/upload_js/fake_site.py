@@ -23,6 +23,7 @@ from django.contrib.staticfiles import finders
 from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.http.multipartparser import MultiPartParser
 from django.template import engines
+from PIL import Image
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
@@ -200,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path == self.site.path and self.headers.get("HX-Request"):
             self.site.grids += 1
             self._answer(200, self._grid().encode(), "text/html; charset=utf-8")
-        elif path == self.site.path:
+        elif path in {self.site.path, "/"}:
             self._answer(200, self._page().encode(), "text/html; charset=utf-8")
         elif path.startswith("/static/") and (found := finders.find(path.removeprefix("/static/"))):
             kind = "text/javascript" if path.endswith(".js") else mimetypes.guess_type(path)[0]
@@ -253,7 +254,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(403, b"<h1>CSRF</h1>", "text/html")
             return
         with site.lock:
-            there = {each.fields.get("source_sha256"): identifier for identifier, each in site.stored.items()}
+            found = [(each.fields.get("source_sha256"), _held(key, each)) for key, each in site.stored.items()]
+        there = dict(sorted(found, key=lambda pair: (pair[1]["exact"], pair[1]["width"] * pair[1]["height"])))
         self._answer_json(200, {"held": {each: there[each] for each in body["hashes"] if each in there}})
 
     def _uncount(self) -> None:
@@ -363,6 +365,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _grid(self) -> str:
         return "".join(f'<p class="tile">{key}</p>' for key in self.site.stored)
+
+
+def _held(identifier: str, stored: Received) -> dict[str, Any]:
+    """What the site tells of an image that was made from an asked file."""
+    with Image.open(io.BytesIO(stored.body)) as picture:
+        width, height = picture.size
+    exact = hashlib.sha256(stored.body).hexdigest() == stored.fields.get("source_sha256")
+    return {"image": identifier, "width": width, "height": height, "exact": exact}
 
 
 class _InMemory(MemoryFileUploadHandler):

@@ -298,6 +298,71 @@ def test_session_that_ended_is_taken_up_after_signing_in(gallery_page: Page, sit
     assert len(site.stored) == 8
 
 
+def test_signing_out_in_another_tab_forgets_here_too(gallery_page: Page, site: FakeSite) -> None:
+    """What is on its way, what failed and what waits: the next person may sit here."""
+    site.plan("photo-000.jpg", 507)
+    site.plan("*", *["wait"] * 30)
+    choose(gallery_page, *small(8))
+    expect(gallery_page.locator('.upload-row[data-state="checking"]')).to_have_count(3)
+    expect(row(gallery_page, "photo-000.jpg")).to_contain_text("Refused with 507.")
+    other = gallery_page.context.new_page()
+    open_gallery(other, site)
+    leave = "async (person) => (await import('/static/js/upload/farewell.js')).sayGoodbye(person)"
+    other.evaluate(leave, "bob")
+    other.evaluate(leave, "alice")
+    expect(gallery_page.locator('[data-part="halted"]')).to_contain_text("You signed out in another tab.")
+    expect(gallery_page.locator(".upload-row")).to_have_count(0)
+    wait_until_kept(gallery_page, 0)
+    site.go_on.set()
+
+
+# --- without a page -------------------------------------------------------------------------------------------------
+
+SYNC = """async () => {
+  const { sendKept } = await import("/static/js/sw/background.js");
+  return sendKept().then(() => "", (error) => error.message);
+}"""
+
+
+def test_background_sends_what_is_ready_and_stumbles_over_nothing(profile: BrowserContext, site: FakeSite) -> None:
+    """One that the site stumbles over stops no other, and what is not compressed is left to a page."""
+    first = open_tab(profile, site)
+    site.plan("*", *["wait"] * 3)
+    hold_back_after(first, 6)
+    choose(first, *small(8))
+    expect(first.locator('.upload-row[data-state="checking"]')).to_have_count(3)
+    first.wait_for_function(f"async () => (await ({KEPT})()).filter((each) => each.isReady).length === 6")
+    wait_until_kept(first, 8)
+    kill(first)
+    site.go_on.set()
+    wait_until(lambda: len(site.stored) == 3)
+    waiting = sorted({f"photo-{each:03}.jpg" for each in range(6)} - {each.filename for each in site.stored.values()})
+    site.plan(waiting[0], 500)
+    worker = profile.new_page()
+    worker.goto(urljoin(site.origin, "/blank/"))
+    assert worker.evaluate(SYNC) == "Refused with 500."
+    assert [each["name"] for each in kept(worker)] == [waiting[0], "photo-006.jpg", "photo-007.jpg"]
+    second = open_tab(profile, site)
+    expect(second.locator(HEAD)).to_have_text("3 of 8 still to send")  # nobody holds on to them
+    press(second, "Continue")
+    wait_for_end(second, "3 photos safe.")
+    assert len(site.stored) == 8
+
+
+def hold_back_after(page: Page, count: int) -> None:
+    """Only so many files of this page are compressed; the others wait for ever."""
+    page.evaluate(
+        """(count) => {
+          const post = Worker.prototype.postMessage;
+          let left = count;
+          Worker.prototype.postMessage = function (message, ...more) {
+            if (message.task === "hash" || left-- > 0) post.call(this, message, ...more);
+          };
+        }""",
+        count,
+    )
+
+
 # --- no room --------------------------------------------------------------------------------------------------------
 
 NO_ROOM = {

@@ -330,6 +330,35 @@ def test_same_folder_twice_is_already_here(gallery_page: Page, site: FakeSite, i
     assert len(site.received) == (9 if is_mute else 5)
 
 
+def test_lighter_form_that_is_here_already_is_said_and_outdone(gallery_page: Page, site: FakeSite) -> None:
+    """Small is there, the whole file is chosen now: "already here" alone would make people delete their only copy."""
+    path = photos.path("photo/nikon-d3100-o8.jpg")
+    gallery_page.get_by_role("button", name="Quality").click()
+    gallery_page.get_by_role("radio", name="Small").check()
+    choose(gallery_page, path)
+    wait_for_end(gallery_page, "1 photo safe.")
+    lighter = gallery_page.locator('[data-part="lighter"]')
+    expect(lighter).to_be_hidden()
+    for quality in ("Full", "Original"):
+        gallery_page.get_by_role("radio", name=quality).check()
+        choose(gallery_page, path)
+        wait_for_end(gallery_page, "1 already here.")
+        expect(lighter).to_contain_text("1 photo is here already, in a lighter form than you chose now.")
+        lighter.get_by_role("button", name="Add them again as chosen now").click()
+        wait_for_end(gallery_page, "1 photo safe.")
+        expect(lighter).to_be_hidden()
+    assert [picture(each).size[0] > 2048 for each in site.received] == [False, True, True]
+    assert site.received[-1].body == path.read_bytes()
+    for quality in ("Original", "Full", "Small"):
+        gallery_page.get_by_role("radio", name=quality).check()
+        site.asked.clear()
+        choose(gallery_page, path)
+        wait_until(lambda: len(site.asked) == 1)
+        wait_for_end(gallery_page, "1 already here.")
+        expect(lighter).to_be_hidden()
+    assert len(site.received) == 3
+
+
 def test_one_file_stands_aside_and_goes_on(gallery_page: Page, site: FakeSite) -> None:
     line = slow_line(gallery_page, 60_000)
     name = "apple-iphone-5.jpg"
@@ -408,6 +437,41 @@ def test_panel_folds_to_a_pill_and_focus_is_never_lost(gallery_page: Page, site:
     expect(pill).to_be_focused()
 
 
+def test_button_that_goes_hands_its_focus_to_the_head(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("*", *["wait"] * 30)
+    choose(gallery_page, *small(4))
+    expect(gallery_page.locator('.upload-row[data-state="checking"]')).to_have_count(3)
+    gallery_page.get_by_role("button", name="Cancel all").focus()
+    gallery_page.get_by_role("button", name="Cancel photo-003.jpg").click()
+    site.go_on.set()
+    wait_for_end(gallery_page, "3 photos safe")
+    expect(gallery_page.get_by_role("button", name="Cancel all")).to_be_hidden()
+    expect(gallery_page.locator(HEAD)).to_be_focused()
+
+
+def test_what_stands_beside_the_lists_is_spoken_too(gallery_page: Page, site: FakeSite) -> None:
+    live = gallery_page.locator('[data-part="live"]')
+    gallery_page.evaluate(
+        """() => {
+          window.spoken = [];
+          const live = document.querySelector('[data-part="live"]');
+          const watch = new MutationObserver(() => window.spoken.push(live.textContent));
+          watch.observe(live, { childList: true });
+        }"""
+    )
+    site.plan("*", *["wait"] * 30)
+    choose(gallery_page, *small(5))
+    gallery_page.get_by_role("button", name="Pause", exact=True).click()
+    expect(live).to_contain_text("Paused.")
+    site.token, site.signed_out = "another", True
+    site.go_on.set()
+    expect(live).to_contain_text("You are no longer signed in. Sign in again, and the rest goes on.")
+    spoken = " ".join(gallery_page.evaluate("() => spoken"))
+    assert spoken.count("Adding 5 photos.") == 1
+    assert spoken.count("Paused.") == 1
+    assert spoken.count("no longer signed in") == 1
+
+
 def test_axe_finds_nothing(gallery_page: Page, site: FakeSite) -> None:
     site.plan("photo-000.jpg", 422)
     site.plan("*", *[("slow", 1)] * 12)
@@ -454,6 +518,23 @@ def test_dragging_a_picture_of_the_page_is_no_upload(gallery_page: Page, site: F
     expect(gallery_page.locator(".upload-veil")).to_be_hidden()
 
 
+def test_drag_whose_picture_went_away_hides_nothing(gallery_page: Page, site: FakeSite) -> None:
+    """htmx took the dragged picture out of the page, so its drag never ended; files dropped later are files."""
+    gallery_page.evaluate(
+        """() => {
+          const picture = document.querySelector("#grid").appendChild(document.createElement("img"));
+          picture.dispatchEvent(new DragEvent("dragstart", { bubbles: true }));
+          picture.remove();
+        }"""
+    )
+    gallery_page.evaluate(DROP, ["drop", [encoded("one.jpg", jpeg(1))]])
+    wait_until(lambda: len(site.stored) == 1)
+    gallery_page.evaluate(DROP, ["dragstart", []])  # and one whose end was not said for another reason
+    gallery_page.mouse.move(10, 10)
+    gallery_page.evaluate(DROP, ["drop", [encoded("two.jpg", jpeg(2))]])
+    wait_until(lambda: len(site.stored) == 2)
+
+
 def test_paste(gallery_page: Page, site: FakeSite) -> None:
     gallery_page.evaluate(DROP, ["paste", [encoded("image.png", jpeg(3))]])
     wait_for_end(gallery_page, "1 photo safe")
@@ -475,16 +556,47 @@ def test_folders_are_walked_to_the_bottom(gallery_page: Page) -> None:
           });
           const broken = { isFile: true, name: "gone.jpg", file: (ok, no) => no(new Error("gone")) };
           const many = Array.from({ length: 250 }, (_, index) => file(`${index}.jpg`));
-          const tree = folder("Trip", [...many, file(".DS_Store"), broken, folder("Day 2", [file("deep.jpg")])]);
+          const cut = folder("Day 1", [file("first.jpg")]);
+          cut.createReader = () => {
+            const lists = [[file("first.jpg")]];
+            return { readEntries: (ok, no) => (lists.length > 0 ? ok(lists.pop()) : no(new Error("unplugged"))) };
+          };
+          const deep = folder("Day 2", [file("deep.jpg")]);
+          const tree = folder("Trip", [...many, file(".DS_Store"), broken, cut, deep]);
           const items = [{ kind: "file", webkitGetAsEntry: () => tree }, { kind: "string" }];
           const { collectFiles } = await import("/static/js/upload/walk.js");
           const found = await collectFiles({ items });
-          return [found.folder, ...found.files.map((each) => each.name)];
+          return [found.folder, found.unread, ...found.files.map((each) => each.name)];
         }"""
     )
     assert names.pop(0) == "Trip"
-    assert len(names) == 251
-    assert names[-1] == "deep.jpg"
+    assert names.pop(0) == ["gone.jpg", "Day 1"]
+    assert len(names) == 252
+    assert names[-2:] == ["first.jpg", "deep.jpg"]
+
+
+UNPLUGGED = """() => {
+  const photo = (name) => ({ isFile: true, name, file: (ok) => ok(new File(["x"], name)) });
+  const reader = () => {
+    const lists = [[photo("a.txt")]];
+    return { readEntries: (ok, no) => (lists.length > 0 ? ok(lists.pop()) : no(new Error("unplugged"))) };
+  };
+  const folder = { isDirectory: true, name: "Card", createReader: reader };
+  const items = [folder, photo("b")].map((entry) => ({ kind: "file", webkitGetAsEntry: () => entry }));
+  const event = new Event("drop", { bubbles: true, cancelable: true });
+  Object.defineProperty(event, "dataTransfer", { value: { items, types: ["Files"] } });
+  document.body.dispatchEvent(event);
+}"""
+
+
+def test_folder_that_could_not_be_read_to_its_end_is_named(gallery_page: Page) -> None:
+    gallery_page.evaluate(UNPLUGGED)
+    unread = gallery_page.locator('[data-part="unread"]')
+    expect(unread).to_contain_text("Not read, or not to the end: Card. Photos may be missing.")
+    wait_for_end(gallery_page, "2 not added")
+    gallery_page.get_by_role("button", name="Close the panel").click()
+    gallery_page.get_by_role("button", name="Quality").click()
+    expect(unread).to_be_hidden()
 
 
 def test_folder_may_become_a_gallery_of_its_own(gallery_page: Page, site: FakeSite, tmp_path: Path) -> None:

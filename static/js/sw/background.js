@@ -3,24 +3,36 @@
 
 import { judge } from "../upload/answers.js";
 import { findLeftovers, takeUp } from "../upload/leftovers.js";
-import { nameTab } from "../upload/tabs.js";
+import { asTab } from "../upload/tabs.js";
 import { formOf, newKey } from "../upload/transport.js";
 import { Vault } from "../upload/vault.js";
+
+/** One photo that does not move for so long, in milliseconds, is left for another time. */
+const PATIENCE = 120_000;
 
 /** Rejects when something could be tried again later: the browser does. */
 export async function sendKept() {
   const { person, token } = await whoIsHere();
   if (!person) return;
-  const vault = new Vault({ person });
-  const tab = await nameTab({ newName: newKey, storage: null });
-  const offer = await findLeftovers(vault, tab);
-  const ready = offer ? (await takeUp(vault, tab, offer.keys)).filter((record) => record.blob) : [];
-  for (const record of ready) {
+  // Under a name of its own, given back at the end: what is left over is free for the next page that opens.
+  await asTab(newKey(), (tab) => sendAll(new Vault({ person }), tab, token));
+}
+
+/** Each alone: one that the site stumbles over keeps no other from arriving. Without a line, the first one tells. */
+async function sendAll(vault, tab, token) {
+  const offer = await findLeftovers(vault, tab, (record) => !record.blob); // what is not compressed waits for a page
+  let trouble = "";
+  for (const key of offer?.keys ?? []) {
+    const [record] = await takeUp(vault, tab, [key]); // not before its turn: a page that opens may take the others
+    if (!record?.blob) continue;
     const outcome = await send(record, token);
-    if (outcome.kind === "stored") await vault.remove([record.key]);
+    if (outcome.kind === "stored") await vault.remove([key]);
     if (outcome.kind === "signed-out") return;
-    if (outcome.kind === "retry") throw new Error(outcome.sentence);
+    if (outcome.kind !== "retry") continue;
+    trouble = outcome.sentence;
+    if (outcome.cause !== "server") break; // no line, or asked to wait
   }
+  if (trouble) throw new Error(trouble);
 }
 
 async function send({ target, key, blob, name, fields }, token) {
@@ -29,6 +41,7 @@ async function send({ target, key, blob, name, fields }, token) {
       method: "POST",
       headers: { Accept: "application/json", "Idempotency-Key": key, "X-CSRFToken": token },
       body: formOf({ blob, filename: name, fields }),
+      signal: AbortSignal.timeout(PATIENCE),
     });
     return judge({
       status: answer.status,

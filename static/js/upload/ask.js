@@ -8,7 +8,7 @@ const PATIENCE = 20_000;
 /**
  * @param target {checkUrl}
  * @param hashes of the files as they were chosen, SHA-256 in hex
- * @returns {hash: image id} of those that are there; rejects when nobody answered
+ * @returns {hash: {image: its id, width, height, exact}} of those that are there; rejects when nobody answered
  */
 export async function askWhatIsThere({ checkUrl }, hashes) {
   const answer = await fetch(checkUrl, {

@@ -2,22 +2,29 @@
 
 import { collectFiles } from "./walk.js";
 
-/** @param take called with a list of files, and the name of the folder that they were dropped in, or "" */
+/**
+ * @param take called with a list of files, the name of the folder that they were dropped in, or "", and the names of what
+ *   could not be read
+ */
 export function listenForDrops(veil, take) {
-  let isOurs = false; // a picture of the page itself is being dragged; browsers call that "Files" too
+  let dragged = null; // a picture of the page itself is being dragged; browsers call that "Files" too
   let depth = 0;
   const show = (isShown) => {
     veil.hidden = !isShown;
     if (!isShown) depth = 0;
   };
-  const counts = (event) => !isOurs && event.dataTransfer?.types.includes("Files");
+  const counts = (event) => !dragged?.isConnected && event.dataTransfer?.types.includes("Files");
 
-  document.addEventListener("dragstart", () => {
-    isOurs = true;
+  document.addEventListener("dragstart", ({ target }) => {
+    dragged = target;
   });
-  document.addEventListener("dragend", () => {
-    isOurs = false;
-  });
+  // No pointer moves while something is dragged: one that does tells of an end that was never said, as when htmx took the
+  // picture away under it.
+  for (const end of ["dragend", "pointermove"]) {
+    document.addEventListener(end, () => {
+      dragged = null;
+    });
+  }
   document.addEventListener("dragenter", (event) => {
     if (!counts(event)) return;
     event.preventDefault();
@@ -38,8 +45,8 @@ export function listenForDrops(veil, take) {
     if (!counts(event)) return;
     event.preventDefault();
     show(false);
-    const { files, folder } = await collectFiles(event.dataTransfer);
-    take(files, folder);
+    const { files, folder, unread } = await collectFiles(event.dataTransfer);
+    take(files, folder, unread);
   });
 }
 

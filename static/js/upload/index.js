@@ -10,7 +10,8 @@ function start(root) {
   const { url, checkUrl, gallery, title } = root.dataset;
   const target = { galleryId: gallery, uploadUrl: url, checkUrl, title };
   const uploader = new Uploader(root);
-  const take = async (files, folder = "") => {
+  const take = async (files, folder = "", unread = []) => {
+    uploader.noteUnread(unread);
     if (files.length === 0) return;
     if (!folder || folder === title) return uploader.add(files, target);
     const isNew = await askForFolder(root.querySelector('[data-part="where"]'), {

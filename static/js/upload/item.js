@@ -39,6 +39,7 @@ export function createItem({
     blobSize: blob?.size,
     sent: 0, // bytes of `blob` that have left
     tries: 0,
+    isLighter: false, // already here, in a lighter form than is chosen now
     mayBeThere: false, // an answer was lost: "already here" may mean this very upload
     retryAt: 0, // milliseconds of the queue's clock; 0: no need to wait
     sourceSha256: sourceSha256 ?? "", // of `file`, as chosen
@@ -67,8 +68,10 @@ export function isSafe(item) {
 export function summarize(items) {
   const counts = Object.fromEntries([...MOVING, ...SETTLED].map((state) => [state, 0]));
   counts.saved = 0;
+  counts.lighter = 0; // of the duplicates
   for (const item of items) {
     counts[item.state] += 1;
+    if (item.state === "duplicate" && item.isLighter) counts.lighter += 1;
     if (item.state === "done") counts.saved += item.size - item.blobSize;
   }
   const left = MOVING.reduce((sum, state) => sum + counts[state], 0);

@@ -10,7 +10,7 @@ import { findLiving } from "./tabs.js";
 export async function findLeftovers(vault, tab, isKnown = () => false) {
   const isLiving = await findLiving();
   const all = await vault.list();
-  const found = all.filter((record) => !isKnown(record.key) && (record.tab === tab || !isLiving(record.tab)));
+  const found = all.filter((record) => !isKnown(record) && (record.tab === tab || !isLiving(record.tab)));
   if (found.length === 0) return null;
   const drops = new Map(found.map(({ batch }) => [batch.id, batch.total]));
   const missing = found.filter((record) => !isWhole(record));

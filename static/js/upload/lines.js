@@ -1,4 +1,4 @@
-// Small tools of the queue: who is next, who belongs together, which signal says stop.
+// Small tools of the queue: who is next, who belongs together, what says stop, and when.
 
 /** Removes and answers the first that passes, or undefined. */
 export function takeFirst(list, test) {
@@ -26,4 +26,10 @@ export function either(...controllers) {
     signal.addEventListener("abort", () => one.abort(signal.reason), { once: true });
   }
   return one.signal;
+}
+
+/** @returns a function that stops it */
+export function startTimer(act, milliseconds) {
+  const timer = setTimeout(act, milliseconds);
+  return () => clearTimeout(timer);
 }

@@ -3,7 +3,7 @@
 import { Announcer } from "./announce.js";
 import { isSafe } from "./item.js";
 import { Rows } from "./rows.js";
-import { describe, headline, lostWords, NOTES, offerWords, progressWords } from "./words.js";
+import { describe, headline, lighterWords, lostWords, NOTES, offerWords, progressWords } from "./words.js";
 
 /** Least time between two drawings, in milliseconds. */
 const PAUSE = 150;
@@ -15,8 +15,8 @@ export class Panel {
   #drawnAt = 0;
   #timer = 0;
 
-  /** @param actions {read(), act(item, isDrop), pause(), resume(), retryFailed(), cancelAll(), clear(), close(),
-   *   takeUp(), forget()} */
+  /** @param actions {read(), act(item, isDrop), pause(), resume(), retryFailed(), cancelAll(), clear(), sendLighter(),
+   *   close(), takeUp(), forget()} */
   constructor(root, actions) {
     this.root = root;
     this.actions = actions;
@@ -32,6 +32,7 @@ export class Panel {
     on("retry", actions.retryFailed);
     on("cancel", actions.cancelAll);
     on("clear", actions.clear);
+    on("send-lighter", actions.sendLighter);
     on("close", () => this.close());
     on("take-up", actions.takeUp);
     on("forget", actions.forget);
@@ -68,10 +69,14 @@ export class Panel {
     const now = performance.now();
     this.#drawnAt = now;
     const state = this.actions.read();
+    const focused = document.activeElement;
+    const isOurs = this.part("panel").contains(focused);
     this.#drawHead(state);
     this.#drawPill(state.summary);
     this.#drawLists(state, now);
-    this.announcer.update(state.summary, now);
+    this.announcer.update(state.summary, now, this.#news(state));
+    // A button that had the focus and went: the head is where one reads what has become of it.
+    if (isOurs && (!focused.isConnected || focused.closest("[hidden]"))) this.part("head").focus();
     if (
       state.summary.left > 0 ||
       this.part("rows").querySelector('[data-state="done"],[data-state="duplicate"]')
@@ -80,12 +85,28 @@ export class Panel {
     }
   }
 
+  /** What is shown outside the lists and the head: sentences, "" for what is not. */
+  #news({ summary, halted, hold, unread, offer }) {
+    const isPaused = summary.isPaused && summary.left > 0 && !halted;
+    const short = this.part("short");
+    return [
+      halted,
+      hold,
+      unread,
+      summary.left > 0 ? "" : lighterWords(summary.lighter),
+      offer ? `${offerWords(offer)}. ${lostWords(offer.missing)}`.trim() : "",
+      isPaused ? "Paused." : "",
+      short.hidden ? "" : short.textContent,
+    ];
+  }
+
   #drawHead({
     summary,
     estimate,
     speed,
     halted,
     hold,
+    unread,
     offer,
     isShort,
     isGuess,
@@ -113,6 +134,10 @@ export class Panel {
     this.#drawOffer(offer, summary.total > 0);
     this.part("clear").hidden = isBusy || summary.failed < 2;
     this.#drawElsewhere(elsewhere);
+    this.part("unread").hidden = unread === "";
+    write(this.part("unread"), unread);
+    this.part("lighter").hidden = isBusy || summary.lighter === 0;
+    write(this.part("lighter-words"), lighterWords(summary.lighter));
     this.part("short").hidden = !isShort || !isBusy;
   }
 

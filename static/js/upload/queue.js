@@ -4,8 +4,9 @@
 
 import { mostAtOnce, nextDelay, nextWidth } from "./backoff.js";
 import { createItem, isSettled, summarize } from "./item.js";
-import { either, groupByGallery, takeFirst } from "./lines.js";
+import { either, groupByGallery, startTimer, takeFirst } from "./lines.js";
 import { isReadable } from "./readable.js";
+import { recognise } from "./recognise.js";
 import { SENTENCES, tooLarge } from "./words.js";
 
 /** send: uploads at once; ahead: prepared files that may wait for the line (memory); prepare: files in work. */
@@ -39,7 +40,7 @@ export class UploadQueue {
   /**
    * @param outside {hash(file, signal), ask(target, hashes), prepare(file, options, signal), send(item, hooks), newKey(),
    *   onChange(), onStored(item), onHalt(), onLineLost(), keeper, limits, speed(), isOnline(), now(), later(act, milliseconds),
-   *   random()}; `ask` answers the hashes that the gallery holds as {hash: image id}; `keeper` as of keeper.js; `speed` in
+   *   random()}; `ask` as of ask.js; `keeper` as of keeper.js; `speed` in
    *   bytes a second, or null; `later` answers a function that stops it
    */
   constructor(outside) {
@@ -101,15 +102,15 @@ export class UploadQueue {
 
   /** What is being checked is with the server already: it comes to its end. */
   cancel(item) {
-    this.#cancel([item]);
+    this.#cancel([item].filter((each) => each.state !== "checking"));
   }
 
   cancelAll() {
-    this.#cancel(this.#items);
+    this.#cancel(this.#items.filter((item) => item.state !== "checking"));
   }
 
   #cancel(items) {
-    const open = items.filter((item) => !isSettled(item) && item.state !== "checking");
+    const open = items.filter((item) => !isSettled(item));
     const controllers = open.map(({ controller }) => controller);
     for (const item of open) this.#end(item, "cancelled");
     this.keeper.drop(open);
@@ -142,6 +143,18 @@ export class UploadQueue {
     this.#pump();
   }
 
+  /** What the gallery holds in a lighter form is sent as it is chosen now, and stands beside that. */
+  sendLighter() {
+    const lighter = this.#items.filter((item) => item.state === "duplicate" && item.isLighter);
+    for (const item of lighter) {
+      Object.assign(item, { state: "waiting", isLighter: false, controller: new AbortController() });
+      item.blobSize = undefined;
+      this.#toPrepare.push(item);
+    }
+    this.keeper.take(lighter);
+    this.#pump();
+  }
+
   dismiss(item) {
     this.forgetSettled((other) => other === item);
   }
@@ -157,7 +170,7 @@ export class UploadQueue {
   /** Nothing of this goes on, here or later: its person has left. */
   abandon(sentence) {
     this.halted = sentence;
-    this.cancelAll();
+    this.#cancel(this.#items);
     this.forgetSettled(() => true);
   }
 
@@ -237,26 +250,19 @@ export class UploadQueue {
     return item.blob ? this.#toSend : this.#toPrepare;
   }
 
-  /** Hash all of a group and ask once which of them the gallery holds. Without an answer all of them go on. */
   async #recognise(items) {
-    await Promise.all(items.map((item) => this.#hashOne(item)));
-    const hashes = items.filter((item) => item.state === "waiting").map((item) => item.sourceSha256);
-    const known = hashes.filter(Boolean);
-    const held = known.length > 0 ? await this.ask(items[0].target, known).catch(() => ({})) : {};
-    for (const item of items.filter((each) => each.state === "waiting")) {
-      if (Object.hasOwn(held, item.sourceSha256)) this.#takeStored(item, held[item.sourceSha256], true);
-      else this.#line(item).push(item);
+    const onUnread = (item) => this.#fail(item, SENTENCES.unopened, true);
+    const outside = { hash: this.hash, ask: this.ask, quality: this.options.quality, onUnread };
+    for (const { item, image, isLighter } of await recognise(items, outside)) {
+      const { file } = item;
+      if (!image) {
+        this.#line(item).push(item);
+        continue;
+      }
+      this.#takeStored(item, image, true);
+      if (isLighter) Object.assign(item, { isLighter, file }); // it can be sent as well
     }
     this.#pump();
-  }
-
-  async #hashOne(item) {
-    if (item.state !== "waiting" || item.sourceSha256) return;
-    try {
-      item.sourceSha256 = await this.hash(item.file, item.controller.signal);
-    } catch {
-      if (!isSettled(item)) this.#fail(item, SENTENCES.unopened, true);
-    }
   }
 
   async #prepareOne(item) {
@@ -403,9 +409,4 @@ export class UploadQueue {
   #changed() {
     this.onChange();
   }
-}
-
-function startTimer(act, milliseconds) {
-  const timer = setTimeout(act, milliseconds);
-  return () => clearTimeout(timer);
 }

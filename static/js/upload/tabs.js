@@ -23,6 +23,11 @@ export async function findLiving(locks = navigator.locks) {
   return (name) => names.has(PREFIX + name);
 }
 
+/** Act under a name that counts as living until `act(name)` is over. */
+export function asTab(name, act, locks = navigator.locks) {
+  return locks ? locks.request(PREFIX + name, () => act(name)) : act(name);
+}
+
 /** @returns whether the lock is ours now, until the page goes */
 function hold(locks, name) {
   if (!locks) return Promise.resolve(true);

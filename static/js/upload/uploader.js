@@ -3,6 +3,7 @@
 import { askWhatIsThere } from "./ask.js";
 import { guardLeaving, ScreenLock } from "./awake.js";
 import { CANVAS_PIXELS, IOS_CANVAS_PIXELS } from "./fit.js";
+import { onGoodbye } from "./farewell.js";
 import { isSettled } from "./item.js";
 import { Keeper } from "./keeper.js";
 import { chosenAgain, findLeftovers, takeUp } from "./leftovers.js";
@@ -17,14 +18,16 @@ import { hasMoved, nameTab, noteMove } from "./tabs.js";
 import { readPerson, readToken, renewToken } from "./token.js";
 import { newKey, send } from "./transport.js";
 import { Vault } from "./vault.js";
-import { holdWords } from "./words.js";
+import { holdWords, unreadWords } from "./words.js";
 
+const SIGNED_OUT = "You signed out in another tab. What was not sent is forgotten here.";
 /** A pause of so many milliseconds, asked for by the site, is told with its end; shorter ones stand on the lines. */
 const LONG_HOLD = 60_000;
 
 export class Uploader {
   #wasBusy = false;
   #hasRenewed = false;
+  #unread = []; // names of folders and files
   #offer = null; // of findLeftovers, while the person has not answered
 
   /** @param root the element with [data-uploader] */
@@ -63,8 +66,8 @@ export class Uploader {
       resume: () => this.#resume(),
       retryFailed: () => this.queue.retryFailed(),
       cancelAll: () => this.queue.cancelAll(),
-      // What can be tried again stays, here and in the vault, until it is safe or somebody says "forget".
-      close: () => this.queue.forgetSettled((item) => !item.canRetry),
+      close: () => this.#close(),
+      sendLighter: () => this.queue.sendLighter(),
       clear: () => this.queue.forgetSettled(() => true),
       takeUp: () => this.takeUp(),
       forget: () => this.#forget(),
@@ -72,6 +75,7 @@ export class Uploader {
     guardLeaving(() => this.#wouldLose());
     window.addEventListener("online", () => this.queue.goOnline());
     window.addEventListener("pagehide", () => this.#noteMove());
+    if (readPerson()) onGoodbye(readPerson(), () => this.#abandon());
   }
 
   /** @param target {galleryId, uploadUrl, checkUrl, title} */
@@ -82,12 +86,19 @@ export class Uploader {
     this.#forgetMissing(chosenAgain(this.#offer?.missing ?? [], files, target));
   }
 
+  /** Tell, until the panel is closed, that these files and folders could not be read, or not to their end. */
+  noteUnread(names) {
+    if (names.length === 0) return;
+    this.#unread.push(...names);
+    this.panel.open();
+  }
+
   /** Look for what an earlier visit left: offered, or taken up at once by the page that follows it in the same tab. */
   async recover() {
     if (!readPerson()) return;
     try {
       await this.vault.purge();
-      const isKnown = (key) => this.queue.items.some((item) => item.key === key);
+      const isKnown = ({ key }) => this.queue.items.some((item) => item.key === key);
       this.#offer = await findLeftovers(this.vault, await this.tab, isKnown);
     } catch {
       // no store: nothing was left
@@ -96,6 +107,12 @@ export class Uploader {
     if (!this.#offer) return;
     if (hasMoved() || location.hash === "#continue") await this.takeUp();
     else this.panel.open();
+  }
+
+  /** What can be tried again stays, here and in the vault, until it is safe or somebody says "forget". */
+  #close() {
+    this.#unread = [];
+    this.queue.forgetSettled((item) => !item.canRetry);
   }
 
   /** What is whole goes on; of what is not, the person is still told. */
@@ -112,6 +129,12 @@ export class Uploader {
     if (this.queue.items.length === 0) this.panel.close();
     else this.panel.draw();
     await this.vault.remove([...keys, ...missing.map(({ key }) => key)]);
+  }
+
+  #abandon() {
+    this.#offer = null;
+    this.#unread = [];
+    this.queue.abandon(SIGNED_OUT);
   }
 
   #offerMissing(missing) {
@@ -146,6 +169,7 @@ export class Uploader {
       items,
       halted,
       hold,
+      unread: unreadWords(this.#unread),
       offer: this.#offer,
       isShort: this.keeper.isShort,
       isGuess: items.some((item) => !isSettled(item) && item.blobSize === undefined),

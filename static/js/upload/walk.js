@@ -6,8 +6,9 @@ export function isClutter(name) {
 }
 
 /**
- * All files of a DataTransfer, and the name of the one folder that was dropped (else ""): {files, folder}. Must be called
- * within the event: the list is empty once it is over. A folder or file that cannot be read is left out; the others come.
+ * All files of a DataTransfer: {files, folder, unread}. `folder` is the name of the one folder that was dropped (else "");
+ * `unread` names what could not be read, or a folder not to its end: the others come. Must be called within the event: the
+ * list is empty once it is over.
  */
 export async function collectFiles(transfer) {
   const entries = [...transfer.items]
@@ -15,7 +16,9 @@ export async function collectFiles(transfer) {
     .map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
   const found = entries.filter(Boolean);
   const folder = found.length === 1 && found[0].isDirectory ? found[0].name : "";
-  return { files: (await Promise.all(found.map(walk))).flat(), folder };
+  const walked = { files: [], unread: [] };
+  for (const entry of found) await walk(entry, walked);
+  return { ...walked, folder };
 }
 
 /** The same of the files that an <input webkitdirectory> holds: their paths begin with the folder's name. */
@@ -24,25 +27,22 @@ export function readFolder(list) {
   return { files, folder: files[0]?.webkitRelativePath.split("/")[0] ?? "" };
 }
 
-async function walk(entry) {
-  if (entry instanceof File) return [entry];
-  if (isClutter(entry.name)) return [];
+async function walk(entry, { files, unread }) {
+  if (entry instanceof File) return void files.push(entry);
+  if (isClutter(entry.name)) return;
   try {
-    if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
-    const files = [];
-    for (const child of await readAll(entry.createReader())) files.push(...(await walk(child)));
-    return files;
+    if (entry.isFile) files.push(await new Promise((resolve, reject) => entry.file(resolve, reject)));
+    else for await (const child of list(entry.createReader())) await walk(child, { files, unread });
   } catch {
-    return [];
+    unread.push(entry.name);
   }
 }
 
-/** Browsers hand over at most 100 entries at a time, until a list is empty. */
-async function readAll(reader) {
-  const all = [];
+/** Browsers hand over at most 100 entries at a time, until a list is empty; what came before an error has come. */
+async function* list(reader) {
   for (;;) {
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (some.length === 0) return all;
-    all.push(...some);
+    if (some.length === 0) return;
+    yield* some;
   }
 }

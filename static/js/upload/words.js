@@ -84,6 +84,19 @@ export function lostWords(missing) {
   return `${countPhotos(missing.length)} ${were} not kept on this device. Choose ${it} again: ${names}.`;
 }
 
+/** How many the gallery holds in a lighter form than was chosen now; "" for none. */
+export function lighterWords(count) {
+  if (count === 0) return "";
+  const are = count === 1 ? "is" : "are";
+  return `${countPhotos(count)} ${are} here already, in a lighter form than you chose now.`;
+}
+
+/** What of a drop could not be read: the names of files and folders; "" for none. */
+export function unreadWords(names) {
+  if (names.length === 0) return "";
+  return `Not read, or not to the end: ${listNames(names)}. Photos may be missing. Drop what is missing again.`;
+}
+
 /** "a.jpg, b.jpg, c.jpg and 9 more" */
 export function listNames(names) {
   const more = names.length - MOST_NAMES;
@@ -148,7 +161,7 @@ export function describe(item, now) {
     case "done":
       return "Safe";
     case "duplicate":
-      return "Already here, skipped.";
+      return item.isLighter ? "Already here, in a lighter form." : "Already here, skipped.";
     case "cancelled":
       return "Cancelled";
     default:
