@@ -172,6 +172,29 @@ def test_tab_killed_at_30_percent(drop: Drop) -> None:
     check_good(drop, 30)
 
 
+def test_tab_killed_between_the_answer_and_forgetting_sends_nothing_twice(drop: Drop) -> None:
+    """The site has committed them, the browser still holds them."""
+    drop.page.evaluate("() => { IDBObjectStore.prototype.delete = () => {}; }")
+    drop.choose(*good(12))
+    drop.ends_with("12 photos safe.")
+    with drop.page.expect_event("crash"), suppress(Error):
+        drop.page.goto("chrome://crash", timeout=300)
+    drop.page.close()
+    drop.page = drop.context.new_page()
+    sent: list[str] = []
+    drop.page.on("request", lambda request: sent.append(request.url))
+    drop.page.goto(drop.address)
+    drop.ends_with("12 photos still to send")
+    drop.press("Continue")
+    drop.ends_with("12 photos safe.")
+    assert not [url for url in sent if url.endswith("/upload/")]
+    check_good(drop, 12)
+    drop.page.goto(drop.address)
+    recovered = "() => document.querySelector('[data-uploader]').dataset.recovered"
+    drop.page.wait_for_function(f"{recovered} !== undefined")
+    assert drop.page.evaluate(recovered) == "0"
+
+
 def test_server_killed_at_60_percent_and_started_again(drop: Drop) -> None:
     drop.choose(*good(30))
     drop.holds(18)

@@ -79,9 +79,9 @@ class FakeSite:
 
     ``origin``: where it is served. ``number``: which of the sites served there; its gallery has an address of its own.
     ``plans``: for a file's name the answers in turn: a status, ``(status, headers)``, ``"close"`` (the connection is
-    cut in the middle of the body), ``"silent"`` (cut after it), ``("slow", seconds)`` or ``"wait"`` (until ``go_on``
-    is set); then it is stored. The name
-    ``"*"`` is for files that have no plan.
+    cut in the middle of the body), ``"silent"`` (cut after it), ``"deaf"`` (nothing more is read until ``go_on`` is
+    set), ``("slow", seconds)`` or ``"wait"`` (until ``go_on`` is set); then it is stored. The name ``"*"`` is for files
+    that have no plan.
     """
 
     origin: str
@@ -271,6 +271,10 @@ class _Handler(BaseHTTPRequestHandler):
         filename = self._name(first)
         answer = site.next_answer(filename)
         if answer == "close":
+            self._cut()
+            return
+        if answer == "deaf":
+            site.go_on.wait(60)
             self._cut()
             return
         request = self._receive(first, length, answer)

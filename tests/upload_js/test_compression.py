@@ -183,7 +183,7 @@ def test_the_page_never_stands_still(browser: Browser, gallery_page: Page, site:
     tasks = main_thread_tasks(json.loads(browser.stop_tracing()))
     assert len(site.stored) == 100
     assert len(tasks) > 100
-    assert max(tasks) <= 50
+    assert 0 < max(tasks) <= 50  # 0: the browser measured nothing
 
 
 def main_thread_tasks(trace: dict[str, Any]) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,8 +10,10 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
+from PIL import Image, ImageOps
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
+from tests import photos
 from tests.upload_js.conftest import open_gallery, wait_until
 from tests.upload_js.fake_site import FakeSite
 from tests.upload_js.test_uploader import HEAD, choose, row, small, wait_for_end
@@ -37,8 +40,20 @@ def kept(page: Page) -> list[dict[str, Any]]:
     return found
 
 
+# Not `page.wait_for_function`: of an async function it takes the promise itself for a yes.
 def wait_until_kept(page: Page, count: int) -> None:
-    page.wait_for_function(f"async () => (await ({KEPT})()).length === {count}")
+    """So many are there, each with its photo."""
+    wait_until(lambda: [each["isReady"] or each["isFile"] for each in kept(page)] == [True] * count, patience=60)
+
+
+def wait_until_noted(page: Page, count: int) -> None:
+    """So many are there, with their photo or without."""
+    wait_until(lambda: len(kept(page)) == count, patience=60)
+
+
+def wait_until_ready(page: Page, count: int) -> None:
+    """So many are kept as what they became."""
+    wait_until(lambda: sum(each["isReady"] for each in kept(page)) == count, patience=90)
 
 
 @pytest.fixture
@@ -121,6 +136,32 @@ def test_tab_killed_at_30_percent_is_finished_by_another(profile: BrowserContext
     wait_until_kept(second, 0)
 
 
+def test_real_photos_survive_as_what_they_became(profile: BrowserContext, site: FakeSite) -> None:
+    """Photos of 12 megapixels and more, compressed and kept, are read again after a kill and arrive whole."""
+    names = ["iphone-13-pro-8568.jpg", "nikon-d3100-o8.jpg", "sunset-by-the-pier.jpg", "pixel6pro-ultrahdr-01.jpg"]
+    files = [photos.path(f"photo/{name}") for name in names]
+    first = open_tab(profile, site)
+    site.plan("*", *["close"] * 200)
+    choose(first, *files)
+    wait_until_ready(first, len(files))
+    assert [each["name"] for each in kept(first) if each["isFile"]] == []
+    kill(first)
+    site.plans.clear()
+    second = open_tab(profile, site)
+    expect(second.locator(HEAD)).to_have_text("4 photos still to send")
+    press(second, "Continue")
+    wait_for_end(second, "4 photos safe.")
+    assert len(site.stored) == 4
+    for file in files:
+        body = site.attempts(file.name)[-1].body
+        assert len(body) < file.stat().st_size
+        with Image.open(io.BytesIO(body)) as sent, Image.open(file) as original:
+            right = ImageOps.exif_transpose(original)
+            assert sent.size == right.size
+            pairs = zip(sent.resize((6, 8)).tobytes(), right.resize((6, 8)).tobytes(), strict=True)
+            assert max(abs(one - other) for one, other in pairs) < (40 if "iphone-13" in file.name else 8)
+
+
 def test_next_page_in_the_same_tab_goes_on_by_itself(gallery_page: Page, site: FakeSite) -> None:
     site.plan("*", *["wait"] * 30)
     choose(gallery_page, *small(8))
@@ -150,7 +191,7 @@ def test_partly_kept_drop_names_what_must_be_chosen_again(profile: BrowserContex
     press_pause_at_once(first)
     choose(first, *small(8))
     expect(first.locator('[data-part="short"]')).to_be_visible()
-    wait_until_kept(first, 8)
+    wait_until_noted(first, 8)
     kill(first)
     second = open_tab(profile, site)
     expect(second.locator(HEAD)).to_have_text("3 of 8 still to send")
@@ -164,7 +205,7 @@ def test_partly_kept_drop_names_what_must_be_chosen_again(profile: BrowserContex
     choose(second, *small(4, first=2))
     wait_for_end(second, "3 photos safe, 1 already here.")
     expect(offer).to_contain_text("2 photos to choose again.")
-    wait_until_kept(second, 2)
+    wait_until_noted(second, 2)
     second.reload()
     expect(second.locator(HEAD)).to_have_text("2 photos to choose again")
     press(second, "Forget them")
@@ -281,6 +322,17 @@ def test_stale_token_is_renewed_without_asking(gallery_page: Page, site: FakeSit
     wait_for_end(gallery_page, "5 photos safe")
 
 
+def test_late_answer_to_a_stale_token_signs_nobody_out(gallery_page: Page, site: FakeSite) -> None:
+    """It comes when the token has been renewed already, and before anything was stored with the new one."""
+    site.token = "a-new-one"
+    site.plan("photo-000.jpg", "wait")
+    site.plan("photo-001.jpg", 201, 500)
+    choose(gallery_page, *small(2))
+    wait_until(lambda: len(site.attempts("photo-001.jpg")) == 2)
+    site.go_on.set()
+    wait_for_end(gallery_page, "2 photos safe")
+
+
 def test_session_that_ended_is_taken_up_after_signing_in(gallery_page: Page, site: FakeSite) -> None:
     site.plan("*", *[201] * 4, 403)
     choose(gallery_page, *small(8))
@@ -331,7 +383,7 @@ def test_background_sends_what_is_ready_and_stumbles_over_nothing(profile: Brows
     hold_back_after(first, 6)
     choose(first, *small(8))
     expect(first.locator('.upload-row[data-state="checking"]')).to_have_count(3)
-    first.wait_for_function(f"async () => (await ({KEPT})()).filter((each) => each.isReady).length === 6")
+    wait_until_ready(first, 6)
     wait_until_kept(first, 8)
     kill(first)
     site.go_on.set()
@@ -341,7 +393,7 @@ def test_background_sends_what_is_ready_and_stumbles_over_nothing(profile: Brows
     worker = profile.new_page()
     worker.goto(urljoin(site.origin, "/blank/"))
     assert worker.evaluate(SYNC) == "Refused with 500."
-    assert [each["name"] for each in kept(worker)] == [waiting[0], "photo-006.jpg", "photo-007.jpg"]
+    assert sorted(each["name"] for each in kept(worker)) == [waiting[0], "photo-006.jpg", "photo-007.jpg"]
     second = open_tab(profile, site)
     expect(second.locator(HEAD)).to_have_text("3 of 8 still to send")  # nobody holds on to them
     press(second, "Continue")

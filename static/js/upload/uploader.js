@@ -48,8 +48,7 @@ export class Uploader {
         const renditions = this.#carriesRenditions();
         return this.pool.prepare(file, { ...options, renditions, maxPixels: maxPixels() }, signal);
       },
-      send: (item, hooks) =>
-        send(toParcel(item, this.#carriesRenditions()), countBytes(hooks, this.speedometer)),
+      send: (item, hooks) => this.#send(item, hooks),
       newKey,
       keeper: readPerson() ? this.keeper : undefined,
       speed: () => this.#speed(),
@@ -149,6 +148,14 @@ export class Uploader {
     if (this.#offer.left > 0) Object.assign(this.#offer, { missing, lost: missing.length });
     else this.#offerMissing(missing);
     await this.vault.remove(records.map(({ key }) => key)).catch(() => {}); // the next visit tries again
+  }
+
+  /** Answers to an old token may come when there is a new one already: nobody is signed out then. */
+  async #send(item, hooks) {
+    const parcel = toParcel(item, this.#carriesRenditions());
+    const outcome = await send(parcel, countBytes(hooks, this.speedometer));
+    const isStale = outcome.kind === "signed-out" && parcel.token !== readToken();
+    return isStale ? this.#send(item, hooks) : outcome;
   }
 
   /** Asked again before sending: several files are prepared before the line's speed is known. */
