@@ -38,7 +38,7 @@ def test_the_site_starts_on_an_aws_of_its_own_and_ends_with_it(tmp_path: Path) -
             command, cwd=ROOT, env=kept | {"PORT": str(port)}, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        ready = _wait(f"http://127.0.0.1:{port}/readyz", process)
+        ready = wait_until_ready(f"http://127.0.0.1:{port}/readyz", process)
         outbox = {"depth": 0, "oldest_seconds": 0}
         assert json.loads(ready) == {"status": "ok", "down": [], "reasons": {}, "outbox": outbox}
         ours = json.loads(environment.read_text())
@@ -57,7 +57,7 @@ def test_the_site_starts_on_an_aws_of_its_own_and_ends_with_it(tmp_path: Path) -
             assert probe.connect_ex(("127.0.0.1", urlsplit(ended).port or 0)) != 0, ended
 
 
-def _wait(address: str, process: subprocess.Popen[bytes]) -> bytes:
+def wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> bytes:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
