@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, Count, F, Q, Sum, Value, When
 
 from galleries.invalidating import forget
@@ -21,7 +21,10 @@ from galleries.models.image import UNHIDDEN
 
 
 def lock_galleries(ids: Iterable[UUID]) -> None:
-    """Serialise with everything else that changes what these galleries hold."""
+    """Serialise with everything else that changes what these galleries hold. SQLite has one writer at a time, and a
+    transaction is that from its beginning on."""
+    if not connection.features.has_select_for_update:
+        return
     list(Gallery.objects.select_for_update().filter(id__in=set(ids)).order_by("id").values_list("id"))
 
 

@@ -24,7 +24,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from galleries import crash, metrics
-from galleries.counting import bump
+from galleries.counting import bump, lock_galleries
 from galleries.decoding import DecodedImage, Decoder, DecoderUnavailable, ImageRejected, Limits
 from galleries.expiry import check_expiry
 from galleries.filenames import clean_filename
@@ -286,7 +286,8 @@ def _require_gallery(gallery: Gallery) -> Gallery:
 
 def _lock_present(gallery: Gallery) -> Gallery | None:
     """The gallery, serialised with everything else that changes what it holds; None when it went."""
-    return Gallery.objects.present().select_for_update().filter(id=gallery.id).first()
+    lock_galleries([gallery.id])
+    return Gallery.objects.present().filter(id=gallery.id).first()  # as it is after the wait, its owner too
 
 
 def _visible_twin(gallery: Gallery, sha256: str, now: datetime) -> Image | None:
