@@ -3,6 +3,7 @@ again goes on in the middle of the file where it was ended."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -29,7 +30,8 @@ RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)")  # names
 WHOLE, PARTIAL = 200, 206
 COMPLETE = {WHOLE, PARTIAL}
 ENDED = {403, 404, 410}
-SHARED = {"unauthorized", "unwritable"}  # what every other file would meet as well
+SHARED = {"unauthorized", "disk"}  # what every other file would meet as well
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
 @dataclass(frozen=True)
@@ -258,7 +260,7 @@ def _write(file: BufferedRandom, chunk: bytes) -> None:
 
 
 def _unwritable(error: OSError) -> CliError:
-    return CliError("unwritable", f"It cannot be written: {error.strerror}.")
+    return CliError("disk" if error.errno in DISK else "unwritable", f"It cannot be written: {error.strerror}.")
 
 
 def _matches(file: BufferedRandom, image: Image) -> bool:
