@@ -3,6 +3,7 @@ site's own verbs and is written to the log of who did what."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -12,8 +13,10 @@ from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.timesince import timesince
 
 from galleries.links import switch_link
@@ -60,6 +63,19 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             self.message_user(request, sentence, messages.WARNING)
 
 
+NAME_SHOWN = 24  # letters of a name in a list
+
+
+def _minute(time: datetime) -> str:
+    local = timezone.localtime(time)
+    return str(date_format(local, "j M, H:i" if local.year == timezone.localtime().year else "j M Y, H:i"))
+
+
+def _gallery_and_owner(gallery: Gallery) -> SafeString:
+    url = reverse("admin:galleries_gallery_change", args=[gallery.id])
+    return format_html('<a href="{}">{}</a><br>{}', url, Truncator(gallery.title).chars(NAME_SHOWN), gallery.owner)
+
+
 class LifeFilter(admin.SimpleListFilter):
     title = "life"
     parameter_name = "life"
@@ -80,8 +96,9 @@ class LifeFilter(admin.SimpleListFilter):
 
 @admin.register(Image)
 class ImageAdmin(ReadOnlyAdmin):
-    list_display = ("picture", "filename", "gallery_link", "owner", "size", "created_at", "expires_at", "life")
-    list_display_links = ("picture", "filename")
+    # As much as fits beside the filters on a laptop: what a moderator decides by must not need scrolling.
+    list_display = ("picture", "file", "gallery_link", "life")
+    list_display_links = ("picture", "file")
     list_filter = (LifeFilter, "state", "created_at", "content_type")
     search_fields = ("filename", "sha256", "stored_sha256", "gallery__title", "gallery__owner__username")
     search_help_text = "File name, SHA-256, gallery or owner"
@@ -102,21 +119,23 @@ class ImageAdmin(ReadOnlyAdmin):
             source = image.placeholder
         return format_html('<img src="{}" alt="" width="80" height="80" loading="lazy">', source) if source else "-"
 
-    @admin.display(description="gallery")
+    @admin.display(description="file", ordering="filename")
+    def file(self, image: Image) -> SafeString:
+        """So much of the name that the columns beside it stay in sight; its page says the whole."""
+        name, size = Truncator(image.filename).chars(NAME_SHOWN), filesizeformat(image.bytes)
+        return format_html("{}<br>{}\u00d7{}, {}", name, image.width, image.height, size)
+
+    @admin.display(description="gallery and owner")
     def gallery_link(self, image: Image) -> SafeString:
-        url = reverse("admin:galleries_gallery_change", args=[image.gallery_id])
-        return format_html('<a href="{}">{}</a>', url, image.gallery.title)
+        return _gallery_and_owner(image.gallery)
 
-    @admin.display(description="owner")
-    def owner(self, image: Image) -> str:
-        return image.gallery.owner.username
+    @admin.display(description="life", ordering="expires_at")
+    def life(self, image: Image) -> SafeString:
+        """Whether it is there, until when its owner keeps it, and since when it is here."""
+        end = _minute(image.expires_at) if image.expires_at else "for ever"
+        return format_html("{}<br>until {}<br>added {}", self._state(image), end, _minute(image.created_at))
 
-    @admin.display(description="size", ordering="bytes")
-    def size(self, image: Image) -> str:
-        return f"{image.width}\u00d7{image.height}, {filesizeformat(image.bytes)}"
-
-    @admin.display(description="life")
-    def life(self, image: Image) -> str:
+    def _state(self, image: Image) -> str:
         if image.taken_down_at:
             return "taken down"
         if image.removed_at:
@@ -237,7 +256,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
 class LinkAdmin(ReadOnlyAdmin):
     """What a link is, never what it is opened with."""
 
-    list_display = ("__str__", "gallery", "owner", "kind", "ends_at", "is_on", "opens", "downloads")
+    list_display = ("name_or_kind", "gallery_link", "kind", "ends", "is_on", "opens", "downloads")
     list_filter = ("kind", "is_on", "ends_at")
     search_fields = ("gallery__title", "gallery__owner__username")
     list_select_related = ("gallery__owner",)
@@ -246,9 +265,17 @@ class LinkAdmin(ReadOnlyAdmin):
     exclude = ("seed", "token_hash", "passcode")
     actions = ("switch_off",)
 
-    @admin.display(description="owner")
-    def owner(self, link: Link) -> str:
-        return link.gallery.owner.username
+    @admin.display(description="link")
+    def name_or_kind(self, link: Link) -> str:
+        return Truncator(str(link)).chars(NAME_SHOWN)
+
+    @admin.display(description="gallery and owner")
+    def gallery_link(self, link: Link) -> SafeString:
+        return _gallery_and_owner(link.gallery)
+
+    @admin.display(description="ends", ordering="ends_at")
+    def ends(self, link: Link) -> str:
+        return _minute(link.ends_at)
 
     @admin.action(description="Revoke", permissions=["change"])
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Link]) -> None:
