@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,15 +21,15 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import trigger_client_event
 
 from galleries.access import live_images, own_gallery, own_image, parse_ids, removed_images
-from galleries.expiry import set_expiry_of_many
+from galleries.expiry import set_expiry, set_expiry_of_many
 from galleries.galleries import choose_cover
 from galleries.models import Gallery, Image, Retention
-from galleries.outcomes import Outcome
+from galleries.outcomes import Outcome, each_alone
 from galleries.passes import Addresses
 from galleries.problems import Problem
 from galleries.removal import delete_for_good, remove_images, restore_images
 from galleries.sweeping import finish_deleting
-from galleries.tiles import Tile, make_tiles
+from galleries.tiles import EPOCH, Tile, make_tiles
 from galleries.views.gallery import summary
 from galleries.views.requests import PersonRequest, is_fragment
 from galleries.zips import zip_response
@@ -37,12 +37,14 @@ from galleries.zips import zip_response
 
 @dataclass
 class Done:
-    """What an act did, for the toast: a sentence, the event for the page, what undoes it, what did not work."""
+    """What an act did, for the toast: a sentence, the event for the page, what undoes it (and what that is given), what
+    did not work."""
 
     sentence: str
     event: str
     ids: list[str]
     undo: str = ""
+    undo_given: str = ""
     problems: list[str] = field(default_factory=list)
 
 
@@ -113,23 +115,24 @@ def act(request: PersonRequest, gallery_id: UUID) -> HttpResponseBase:
         return zip_response(gallery, live_images(gallery, now).filter(id__in=ids), reader=f"user {request.user.pk}")
     if action not in ACTS:
         raise Problem("invalid_request", detail="This is not something that can be done here.", fields=("action",))
-    done = ACTS[action](gallery, ids, now, chosen or request.POST.get("retention", ""))
+    given = chosen or request.POST.get("retention") or request.POST.get("given", "")
+    done = ACTS[action](gallery, ids, now, given)
     return _answer(request, gallery, done)
 
 
-def _delete(gallery: Gallery, ids: list[UUID], now: datetime, retention: str) -> Done:
+def _delete(gallery: Gallery, ids: list[UUID], now: datetime, given: str) -> Done:
     count = remove_images(gallery, ids, now)
     return Done(f"{_photos(count)} deleted.", "images-removed", _hex(ids), undo="restore" if count else "")
 
 
-def _restore(gallery: Gallery, ids: list[UUID], now: datetime, retention: str) -> Done:
+def _restore(gallery: Gallery, ids: list[UUID], now: datetime, given: str) -> Done:
     outcome = restore_images(removed_images(gallery, now).filter(id__in=ids).select_related("gallery"))
     return Done(
         f"{_photos(len(outcome.done))} restored.", "images-restored", outcome.done, problems=_sentences(outcome)
     )
 
 
-def _purge(gallery: Gallery, ids: list[UUID], now: datetime, retention: str) -> Done:
+def _purge(gallery: Gallery, ids: list[UUID], now: datetime, given: str) -> Done:
     count = delete_for_good(gallery, ids, now)
     if count == 0:
         raise Problem("conflict", detail="These photos are no longer here.")
@@ -137,22 +140,59 @@ def _purge(gallery: Gallery, ids: list[UUID], now: datetime, retention: str) -> 
     return Done(f"{_photos(count)} deleted for good.", "images-removed", _hex(ids))
 
 
-def _keep(gallery: Gallery, ids: list[UUID], now: datetime, retention: str) -> Done:
-    """Give the selection a new expiry, counted from now."""
+def _keep(gallery: Gallery, ids: list[UUID], now: datetime, given: str) -> Done:
+    """Give the selection a new expiry, counted from now; the retention is ``given``."""
     try:
-        expires_at = Retention(retention).expires_at(now)
+        retention = Retention(given)
     except ValueError:
         raise Problem(
             "invalid_request", detail="Choose how long to keep these photos.", fields=("retention",)
         ) from None
-    images = live_images(gallery, now).filter(id__in=ids).select_related("gallery")
+    expires_at = retention.expires_at(now)
+    images = list(live_images(gallery, now).filter(id__in=ids).select_related("gallery"))
+    before = {image.hex: image.expires_at for image in images}
     outcome = set_expiry_of_many(images, expires_at, now)
-    kept = f"for {Retention(retention).label.lower()} from now" if expires_at else "until you delete them"
-    sentence = f"{_photos(len(outcome.done))} kept {kept}."
+    kept = f"for {retention.label.lower()} from now" if expires_at else "until you delete them"
+    return Done(
+        f"{_photos(len(outcome.done))} kept {kept}.",
+        "images-changed",
+        outcome.done,
+        undo="put-back" if outcome.done else "",
+        undo_given=write_ends([before[identifier] for identifier in outcome.done]),
+        problems=_sentences(outcome),
+    )
+
+
+def _put_back(gallery: Gallery, ids: list[UUID], now: datetime, given: str) -> Done:
+    """Undo ``_keep``: each photo gets the end that it had. Ends that are past by now, or later than this site keeps
+    anything, are refused one by one."""
+    ends = read_ends(given)
+    if len(ends) != len(ids):
+        raise Problem("invalid_request", detail="Choose how long to keep these photos.", fields=("given",))
+    end_of = dict(zip(ids, ends, strict=True))
+    images = live_images(gallery, now).filter(id__in=ids).select_related("gallery")
+    outcome = each_alone(images, lambda image: set_expiry(image, end_of[image.id], now))
+    sentence = f"{_photos(len(outcome.done))} kept as long as before."
     return Done(sentence, "images-changed", outcome.done, problems=_sentences(outcome))
 
 
-def _cover(gallery: Gallery, ids: list[UUID], now: datetime, retention: str) -> Done:
+def write_ends(ends: Sequence[datetime | None]) -> str:
+    """Ends as a form carries them: microseconds of the epoch; nothing for those that have none."""
+    return ",".join("" if end is None else str((end - EPOCH) // timedelta(microseconds=1)) for end in ends)
+
+
+def read_ends(written: str) -> list[datetime | None]:
+    """
+    Raises:
+        Problem: invalid_request when ``write_ends`` did not write this.
+    """
+    try:
+        return [EPOCH + timedelta(microseconds=int(part)) if part else None for part in written.split(",")]
+    except (ValueError, OverflowError):
+        raise Problem("invalid_request", fields=("given",)) from None
+
+
+def _cover(gallery: Gallery, ids: list[UUID], now: datetime, given: str) -> Done:
     image = live_images(gallery, now).filter(id=ids[0]).first()
     if image is None:
         raise Problem("not_found")
@@ -165,6 +205,7 @@ ACTS: dict[str, Callable[[Gallery, list[UUID], datetime, str], Done]] = {
     "restore": _restore,
     "purge": _purge,
     "extend": _keep,
+    "put-back": _put_back,
     "cover": _cover,
 }
 
@@ -173,7 +214,9 @@ def _answer(request: PersonRequest, gallery: Gallery, done: Done) -> HttpRespons
     url = reverse("galleries:images-action", args=[gallery.hex])
     if not is_fragment(request):
         messages.success(
-            request, " ".join([done.sentence, *done.problems]), extra_tags=_bin_tag(gallery) if done.undo else ""
+            request,
+            " ".join([done.sentence, *done.problems]),
+            extra_tags=_bin_tag(gallery) if done.undo == "restore" else "",
         )
         return redirect(_safe_back(request, gallery))
     measured = own_gallery(request.user, gallery.id, timezone.now())
@@ -183,6 +226,7 @@ def _answer(request: PersonRequest, gallery: Gallery, done: Done) -> HttpRespons
         "undo_url": url if done.undo else "",
         "undo_ids": done.ids,
         "undo_action": done.undo,
+        "undo_given": done.undo_given,
         "gallery": measured,
         **summary(measured),
     }

@@ -1,0 +1,71 @@
+"""Keeping a selection for another time, and taking that back: each photo gets the end that it had."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from galleries.models import Gallery, Image
+from tests.core.world import DAY, HOUR, START, add, clock, reload
+
+HTMX = {"HX-Request": "true"}
+
+
+def keep(client: Client, gallery: Gallery, images: list[Image], retention: str) -> str:
+    """The toast's HTML."""
+    form = {"action": f"extend {retention}", "ids": [image.hex for image in images]}
+    return client.post(f"{gallery.get_absolute_url()}images/", form, headers=HTMX).content.decode()
+
+
+def undo(client: Client, gallery: Gallery, toast: str) -> str:
+    """Press the toast's button."""
+    fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', toast)
+    form = {name: [value for each, value in fields if each == name] for name in {name for name, _ in fields}}
+    return client.post(f"{gallery.get_absolute_url()}images/", form, headers=HTMX).content.decode()
+
+
+@pytest.fixture
+def images(gallery: Gallery) -> list[Image]:
+    """Of different ends, one of them none."""
+    ends = [START + 6 * DAY, START + 30 * DAY + timedelta(microseconds=7), None]
+    with clock(START):
+        return [add(gallery, number, has_expiry=True, expires_at=end) for number, end in enumerate(ends)]
+
+
+def ends_of(images: list[Image]) -> list[datetime | None]:
+    return [reload(image).expires_at for image in images]
+
+
+@pytest.mark.parametrize("retention", ["1h", "30d", "forever"])
+def test_undo_gives_each_the_end_that_it_had(
+    gallery: Gallery, alice_client: Client, images: list[Image], retention: str
+) -> None:
+    before = ends_of(images)
+    with clock(START) as time:
+        toast = keep(alice_client, gallery, images, retention)
+        assert len(set(ends_of(images))) == 1
+        assert "Undo" in toast
+        time.shift(timedelta(seconds=5))
+        assert "3 photos kept as long as before." in undo(alice_client, gallery, toast)
+    assert ends_of(images) == before
+
+
+def test_an_undo_that_comes_too_late_says_so(gallery: Gallery, alice_client: Client) -> None:
+    with clock(START) as time:
+        image = add(gallery, 1, has_expiry=True, expires_at=START + HOUR)
+        toast = keep(alice_client, gallery, [image], "7d")
+        time.shift(2 * HOUR)
+        assert "That time has already passed." in undo(alice_client, gallery, toast)
+        assert reload(image).expires_at == START + 7 * DAY
+
+
+@pytest.mark.parametrize("given", ["x", "1,2", "9" * 40])
+def test_nonsense_changes_nothing(gallery: Gallery, alice_client: Client, images: list[Image], given: str) -> None:
+    before = ends_of(images)
+    with clock(START):
+        form = {"action": "put-back", "ids": images[0].hex, "given": given}
+        assert alice_client.post(f"{gallery.get_absolute_url()}images/", form, headers=HTMX).status_code == 422
+    assert ends_of(images) == before
