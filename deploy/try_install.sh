@@ -73,6 +73,14 @@ in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --during "/srv/
 step "one side alone is left"
 in_machine systemctl list-units --no-pager --no-legend 'image-gallery*' | tee "$PLACE/units.txt"
 [ "$(grep -c 'web@..service.*running' "$PLACE/units.txt")" = 1 ]
+step "numbers, and a backup"
+in_machine sh -c 'echo GALLERY_METRICS_DIR=/var/lib/image-gallery/metrics >>/etc/image-gallery/environment'
+in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --during /srv/image-gallery/deploy/install.sh
+in_machine python3 -c 'import urllib.request as u; print(*[line for line in u.urlopen("http://127.0.0.1:9464/metrics").read().decode().split("\n") if line.startswith(("gallery_up ", "gallery_images ", "gallery_uploads_total"))], sep="\n")'
+in_machine /opt/image-gallery/current/deploy/backup.sh /srv/backup
+in_machine sh -c 'systemctl stop image-gallery.socket "image-gallery-web@*" 2>/dev/null; /opt/image-gallery/current/deploy/restore.sh /srv/backup && /srv/image-gallery/deploy/install.sh'
+in_machine /usr/local/bin/gallery-manage reconcile_storage
+in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME"
 step "how safe the units are, and what they logged"
 in_machine systemd-analyze security --no-pager image-gallery-web@a.service image-gallery-web@b.service | tail -3
 in_machine systemctl start image-gallery-sweep.service image-gallery-drain.service

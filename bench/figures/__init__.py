@@ -31,6 +31,7 @@ FIGURES = (
     Figure("uploads", "uploads a second, and whether each was kept once"),
     Figure("page", "a gallery's page at 100, 10,000 and 1,000,000 images"),
     Figure("media", "a picture, with its pass checked"),
+    Figure("server", "one real server: nginx's check of a pass, pages and uploads on PostgreSQL"),
     Figure("zips", "the zip of 100 originals, and 50 slow readers"),
     Figure("sweep", "delete 1,000, sweep 1,000 that are due"),
     Figure("first_screen", "what a phone loads first, the owner's and a visitor's"),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
@@ -22,7 +23,8 @@ UNSAFE_BUT_QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off
 class Postgres:
     """A cluster; root may not run one, so it is the system's user postgres then."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Sequence[str] = UNSAFE_BUT_QUICK) -> None:
+        self.settings = settings
         self.home = Path(tempfile.mkdtemp(prefix="image-gallery-postgres-"))
         self.port = free_port()
         self.data = self.home / "data"
@@ -33,7 +35,7 @@ class Postgres:
     def start(self) -> None:
         """Make it and wait until it answers."""
         self._run("initdb", f"--pgdata={self.data}", "--username=postgres", "--auth=trust", "--locale=C", "-EUTF8")
-        settings = " ".join(f"-c {setting}" for setting in UNSAFE_BUT_QUICK)
+        settings = " ".join(f"-c {setting}" for setting in self.settings)
         place = f"-p {self.port} -h 127.0.0.1 -k {self.home} {settings}"
         self._run("pg_ctl", f"--pgdata={self.data}", f"--log={self.home}/log", "--wait", "start", f"--options={place}")
 
