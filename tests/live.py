@@ -11,6 +11,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -121,6 +123,20 @@ class LiveSite:
     def token(self, name: str) -> str:
         """A REST API token of that person."""
         return self.manage("create_api_token", name).stdout.strip()
+
+
+@contextmanager
+def running_site(folder: Path, *people: str) -> Iterator[LiveSite]:
+    """A site that was set up in ``folder``, with accounts for ``people``, until the block ends."""
+    site = LiveSite(folder)
+    site.set_up()
+    for name in people:
+        site.add_person(name)
+    site.start()
+    try:
+        yield site
+    finally:
+        site.stop()
 
 
 def free_port() -> int:

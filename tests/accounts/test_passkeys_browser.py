@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.live import PASSWORD, LiveSite
+from tests.live import PASSWORD, LiveSite, running_site
 
 HOME = re.compile(r"^http://localhost:\d+/$")
 
@@ -26,12 +26,8 @@ AUTHENTICATOR = {
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
-    live = LiveSite(tmp_path_factory.mktemp("passkeys"))
-    live.set_up()
-    live.add_person("alice")
-    live.start()
-    yield live
-    live.stop()
+    with running_site(tmp_path_factory.mktemp("passkeys"), "alice") as live:
+        yield live
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from PIL import ImageOps
 from playwright.sync_api import Browser, BrowserContext, Error, FilePayload, Locator, Page, expect
 
 from tests import photos
-from tests.live import PASSWORD, LiveSite
+from tests.live import PASSWORD, LiveSite, running_site
 from tests.pictures import jpeg
 from tests.upload_js.conftest import wait_until
 
@@ -28,12 +28,8 @@ PATIENCE = 90_000  # milliseconds: two cores decode for the site and compress fo
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
     """A site of this module's own, because it is killed."""
-    live = LiveSite(tmp_path_factory.mktemp("faults"))
-    live.set_up()
-    live.add_person("alice")
-    live.start()
-    yield live
-    live.stop()
+    with running_site(tmp_path_factory.mktemp("faults"), "alice") as live:
+        yield live
 
 
 @dataclass

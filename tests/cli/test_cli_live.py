@@ -23,7 +23,7 @@ import pytest
 
 from galleries.cli.photos import Multipart, Photo
 from galleries.cli.web import Site
-from tests.live import ROOT, LiveSite
+from tests.live import ROOT, LiveSite, running_site
 from tests.pictures import jpeg
 
 pytestmark = pytest.mark.slow
@@ -33,12 +33,8 @@ DEADLINE = 60.0  # seconds
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
     """One site for this file; each test has a gallery of its own."""
-    live = LiveSite(tmp_path_factory.mktemp("site"))
-    live.set_up()
-    live.add_person("alice")
-    live.start()
-    yield live
-    live.stop()
+    with running_site(tmp_path_factory.mktemp("site"), "alice") as live:
+        yield live
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,11 @@ Q   the usage counts what is pending, ready or being deleted, each once
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from tests.lifecycle_model.explorer import explore_from
 
 NEVER = 99
 GRACE, WINDOW, LINGER = 2, 1, 1  # ticks; a day, a day less 15 minutes, 15 minutes
@@ -427,26 +428,5 @@ class Model:
 
 
 def explore(scenario: Scenario, rules: Rules | None = None) -> tuple[str, int, list[str]]:
-    """(the invariant that is violated or "", how many states were seen, the shortest schedule that leads there)."""
-    model = Model(scenario, rules or Rules())
-    first = begin(scenario)
-    came: dict[World, tuple[World, str] | None] = {first: None}
-    queue = deque([first])
-    while queue:
-        world = queue.popleft()
-        broken = model.violation(world)
-        if broken:
-            return broken, len(came), _schedule(world, came)
-        for words, after in model.steps(world):
-            if after not in came:
-                came[after] = (world, words)
-                queue.append(after)
-    return "", len(came), []
-
-
-def _schedule(world: World, came: dict[World, tuple[World, str] | None]) -> list[str]:
-    words = []
-    while (before := came[world]) is not None:
-        words.append(before[1])
-        world = before[0]
-    return words[::-1]
+    """See ``explore_from``."""
+    return explore_from(begin(scenario), Model(scenario, rules or Rules()))

@@ -11,10 +11,11 @@ also: once everybody stops and the drain has run, a row that lives or may come b
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from tests.lifecycle_model.explorer import explore_from
 
 NEVER = 99
 GRACE, WINDOW = 2, 1  # ticks: a day, a day less 15 minutes
@@ -346,23 +347,5 @@ class Model:
 
 
 def explore(scenario: Scenario, rules: Rules | None = None, *, only: str = "") -> tuple[str, int, list[str]]:
-    """(the invariant that is violated or "", how many states were seen, the shortest schedule that leads there);
-    ``only``: go on until this one is."""
-    model = Model(scenario, rules or Rules())
-    first = begin(scenario)
-    came: dict[World, tuple[World, str] | None] = {first: None}
-    queue = deque([first])
-    while queue:
-        world = queue.popleft()
-        broken = model.violation(world)
-        if broken and only in {"", broken}:
-            words = []
-            while (before := came[world]) is not None:
-                words.append(before[1])
-                world = before[0]
-            return broken, len(came), words[::-1]
-        for said, after in model.steps(world):
-            if after not in came:
-                came[after] = (world, said)
-                queue.append(after)
-    return "", len(came), []
+    """See ``explore_from``."""
+    return explore_from(begin(scenario), Model(scenario, rules or Rules()), only=only)
