@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.context import PERSON
-from bench.site import MIB, Site, proportional_set
+from bench.site import MIB, Site, family, proportional_set
 from gallery_site.runner.browser import obtain_chromium
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -51,7 +51,8 @@ class Tab:
     """A new gallery, open, with the uploader at work."""
 
     page: Page
-    processes: list[int]
+    renderers: list[int]  # what draws and runs the page, its workers too
+    browser: int  # the process that all others of this browser descend from
 
     def drop(self, files: Sequence[Path]) -> float:
         """Seconds from the choice of these files until all of them are safe."""
@@ -80,6 +81,14 @@ class Tab:
         longest: float = self.page.evaluate("window.longest")
         return longest
 
+    def own(self) -> list[int]:
+        """The tab's own processes."""
+        return self.renderers
+
+    def others(self) -> set[int]:
+        """The browser's processes but the tab's own: where chosen files, the store and the network are held."""
+        return set(family(self.browser)) - set(self.renderers)
+
     def slow_down(self, bytes_per_second: float) -> None:
         line = {"offline": False, "latency": 20, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
         self.page.context.new_cdp_session(self.page).send("Network.emulateNetworkConditions", line)
@@ -101,24 +110,25 @@ def tab(browser: Browser, site: Site, *, quality: str = "full") -> Iterator[Tab]
     context = browser.new_context()
     context.add_cookies([{"name": "session", "value": session, "url": site.address}])
     context.add_init_script(LONG_TASKS)
-    before = _renderers(browser)
+    before = _processes(browser, "renderer")
     page = context.new_page()
     page.goto(f"{site.address}/g/{gallery}/")
     page.wait_for_selector('[data-uploader="ready"]', state="attached")
     page.evaluate("(value) => document.querySelector(`[name=quality][value=${value}]`).click()", quality)
-    yield Tab(page, sorted(_renderers(browser) - before) or sorted(_renderers(browser)))
+    now = _processes(browser, "renderer")
+    yield Tab(page, sorted(now - before or now), *_processes(browser, "browser"))
     context.close()
 
 
-def _renderers(browser: Browser) -> set[int]:
+def _processes(browser: Browser, kind: str) -> set[int]:
     information: dict[str, Any] = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
-    return {int(each["id"]) for each in information["processInfo"] if each["type"] == "renderer"}
+    return {int(each["id"]) for each in information["processInfo"] if each["type"] == kind}
 
 
 class Peak:
-    """The most memory, in MiB, that some processes had together while the block ran."""
+    """The most memory, in MiB, that some processes had together while the block ran; asked each time which they are."""
 
-    def __init__(self, processes: Sequence[int]) -> None:
+    def __init__(self, processes: Callable[[], Iterable[int]]) -> None:
         self.processes = processes
         self.most = 0.0
         self._end = threading.Event()
@@ -135,6 +145,6 @@ class Peak:
     def _watch(self) -> None:
         while not self._end.wait(SAMPLE_SECONDS):
             try:
-                self.most = max(self.most, sum(map(proportional_set, self.processes)) / MIB)
+                self.most = max(self.most, sum(map(proportional_set, self.processes())) / MIB)
             except (FileNotFoundError, ProcessLookupError):
                 continue

@@ -28,7 +28,7 @@ def measure(bench: Bench) -> Iterator[Row]:
     with chromium() as browser:
         yield from _whole(bench, browser, site, files)
         yield from _line(browser, site, files[: bench.scaled(20, 6)])
-        yield _memory(bench, browser, site, files)
+        yield from _memory(bench, browser, site, files)
         yield from _quality(browser, site, files[: bench.scaled(len(CAMERAS), 3)])
 
 
@@ -63,15 +63,16 @@ def _line(browser: Browser, site: Site, files: Sequence[Path]) -> Iterator[Row]:
     yield Row(f"{name}, small", "s", [seconds["small"]], limit, "the originals", wanted)
 
 
-def _memory(bench: Bench, browser: Browser, site: Site, files: Sequence[Path]) -> Row:
+def _memory(bench: Bench, browser: Browser, site: Site, files: Sequence[Path]) -> Iterator[Row]:
     few, many = bench.scaled(20, 3), bench.scaled(200, 9)
-    peaks = {}
+    tabs, others = {}, {}
     for count in (few, many):
-        with tab(browser, site) as opened, Peak(opened.processes) as peak:
+        with tab(browser, site) as opened, Peak(opened.own) as own, Peak(opened.others) as beside:
             opened.drop(_repeated(files, count, bench.scratch / f"repeated-{count}"))
-        peaks[count] = peak.most
+        tabs[count], others[count] = own.most, beside.most
     wanted = Wanted(1.2, of="ratio")
-    return Row(f"peak memory of the tab, {many} photos", "MiB", [peaks[many]], [peaks[few]], f"{few} photos", wanted)
+    for whose, peaks in (("the tab", tabs), ("the browser beside it", others)):
+        yield Row(f"peak memory of {whose}, {many} photos", "MiB", [peaks[many]], [peaks[few]], f"{few} photos", wanted)
 
 
 def _repeated(files: Sequence[Path], count: int, folder: Path) -> list[Path]:

@@ -38,9 +38,9 @@ export class Keeper {
 
   async #noteAll(items) {
     const tab = await this.tab;
-    const unsafe = items.filter((item) => !isSettled(item));
+    const unsafe = items.filter((item) => !isOver(item));
     await this.vault.putAll(unsafe.map((item) => recordOf(item, tab)));
-    const ended = unsafe.filter(isSettled); // while it was being written
+    const ended = unsafe.filter(isOver); // while it was being written
     if (ended.length > 0) await this.vault.remove(ended.map(({ key }) => key));
   }
 
@@ -52,8 +52,8 @@ export class Keeper {
       if (!isUnkept(item)) continue; // meanwhile compressed and kept, or at its end
       try {
         await this.#put(item, { file: item.file });
-        if (isSettled(item) && !item.canRetry)
-          await this.vault.remove([item.key]); // it ended while it was written
+        if (isOver(item))
+          await this.vault.remove([item.key]); // it ended meanwhile
         else item.isKept = true;
       } catch (error) {
         if (error?.name === "QuotaExceededError") throw error;
@@ -100,6 +100,11 @@ export class Keeper {
 /** What is kept of an item beside its photo. */
 function recordOf({ key, batch, target, name, size, sourceSha256, order }, tab) {
   return { key, batch, target, name, size, sourceSha256, order, tab };
+}
+
+/** At its end, and not to be tried again. */
+function isOver(item) {
+  return isSettled(item) && !item.canRetry;
 }
 
 function isUnkept(item) {
