@@ -57,7 +57,10 @@ def for_guests(view: GuestView[P]) -> Callable[..., HttpResponseBase]:
             guest = _known(request, now, lambda: enter_link(token, unlocked_in(request.session, now), now))
         except Problem as problem:
             return _refuse(request, token, problem)
-        return view(request, guest, *args, **kwargs)
+        try:
+            return view(request, guest, *args, **kwargs)
+        except Problem as problem:
+            return _stay(request, guest, problem)
 
     return answer
 
@@ -79,6 +82,23 @@ def _refuse(request: HttpRequest, token: str, problem: Problem) -> HttpResponse:
     if problem.code == "link_ended":
         return render(request, "links/ended.html", status=problem.status)
     return _door(request, token, status=problem.status)
+
+
+def _stay(request: HttpRequest, guest: Guest, problem: Problem) -> HttpResponse:
+    """A refusal inside: why, and the way back to the photos."""
+    if wants_json(request) or problem.status == 404:
+        raise problem
+    if problem.code == "link_ended":  # in this very moment
+        return _refuse(request, guest.token, problem)
+    context = {
+        "problem": problem,
+        "place": guest.link.gallery.title,
+        "place_url": reverse("galleries:visit", args=[guest.token]),
+    }
+    response = render(request, "links/refused.html", context, status=problem.status)
+    for name, value in problem.headers.items():
+        response[name] = value
+    return response
 
 
 def _door(request: HttpRequest, token: str, *, status: int, wrong: str = "") -> HttpResponse:

@@ -215,6 +215,26 @@ def test_downloads_are_counted_and_limited(client: Client, make_link: MakeLink, 
     assert (link.downloads, link.opens) == (2, 2)
 
 
+def test_refusal_inside_says_why_and_leads_back(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    store_image(gallery)
+    looking, used_up = make_link("look"), make_link("download", max_downloads=0)
+    for link, sentence in ((looking, "This link is for looking only."), (used_up, "downloads are used up")):
+        answer = client.get(page(link, "zip/"))
+        html = answer.content.decode()
+        assert answer.status_code == 403
+        assert sentence in html
+        assert f'href="{link.path}">Back to the photos</a>' in html
+        assert "Sign in" not in html
+        program = client.get(page(link, "zip/"), headers={"accept": "application/json"})
+        assert (program.status_code, program["Content-Type"]) == (403, "application/problem+json")
+    link = make_link("download")
+    under_way = client.get(page(link, "zip/"))
+    refused = client.get(page(link, "zip/"))
+    assert (refused.status_code, refused["Retry-After"]) == (429, "10")
+    assert "Try again when one has finished." in refused.content.decode()
+    body_of(under_way)
+
+
 def test_refused_zip_is_not_counted(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
     store_image(gallery)
     link = make_link("download", max_downloads=5)
