@@ -24,11 +24,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 OpenWindow = Callable[..., Visitor]
 PASSCODE = "sea side 22"
 CLOCK = Path(__file__).parent / "clock"
-# A phone's sheet that takes files: notes their names and sizes.
+# A phone's sheet that takes files: closed the first time, then it notes their names and sizes.
 SHEET = """
     window.taken = [];
+    window.tries = 0;
     navigator.canShare = () => true;
     navigator.share = async ({ files }) => {
+        window.tries += 1;
+        if (window.tries === 1) throw new DOMException("closed", "AbortError");
         window.taken.push(...files.map(file => [file.name, file.size, file.type]));
     };
 """
@@ -156,6 +159,7 @@ def test_friend_comes_by_qr_code_looks_takes_and_is_locked_out(
     page.get_by_role("button", name="Select all").click()
     expect(page.locator("[data-selection-count]")).to_have_text("3 selected")
     page.get_by_role("button", name="Save to photos").click()
+    page.get_by_role("button", name="Save 3 now").click()  # the sheet was closed: they are still at hand
     expect(page.locator("html")).not_to_have_attribute("data-selecting", "")
     taken = page.evaluate("window.taken")
     assert sorted(name for name, _, _ in taken) == names
