@@ -67,6 +67,7 @@ class BucketMediaStorage(S3Storage):
         super().__init__(client_config=config, querystring_auth=False, **settings)
         self._lock = threading.Lock()
         self._resource: Any = None
+        self._elsewhere = False  # the bucket answered that it is in another region, and the SDK went there
 
     @property
     def connection(self) -> Any:
@@ -74,7 +75,9 @@ class BucketMediaStorage(S3Storage):
         with self._lock:
             if self._resource is None:
                 self._resource = super().connection
-                self._resource.meta.client.meta.events.register("before-sign.s3.DeleteObjects", _add_md5)
+                events = self._resource.meta.client.meta.events
+                events.register("before-sign.s3.DeleteObjects", _add_md5)
+                events.register("after-call.s3", self._note_region)
         return self._resource
 
     @property
@@ -176,6 +179,12 @@ class BucketMediaStorage(S3Storage):
         """
         with _translating():
             self.client.list_objects_v2(Bucket=self.bucket_name, Prefix="media/", MaxKeys=1)
+        if self._elsewhere:
+            raise StorageError("AWS_REGION is not the region of GALLERY_BUCKET.")
+
+    def _note_region(self, context: Any, **_: Any) -> None:
+        if context.get("s3_redirect", {}).get("redirected"):
+            self._elsewhere = True
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,47 @@ class _Raw:
 
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
         yield self.body
+
+
+class _ElsewhereS3(BaseHTTPRequestHandler):
+    """A bucket in eu-west-1: who signs for another region is told where it is."""
+
+    def do_GET(self) -> None:
+        if "/eu-west-1/s3/" in self.headers["Authorization"]:
+            status, body = 200, b"<ListBucketResult><KeyCount>0</KeyCount></ListBucketResult>"
+        else:
+            status = 400
+            body = b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>"
+        self.send_response(status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        return None
+
+
+@pytest.mark.parametrize("region", ["eu-central-1", "eu-west-1"])
+def test_a_bucket_in_another_region_is_named_though_the_sdk_finds_it(region: str) -> None:
+    """It asks twice for everything then, and DynamoDB has no such second try."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _ElsewhereS3)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    keys = {"access_key": "testing", "secret_key": "testing", "bucket_name": "photos", "region_name": region}
+    store = BucketMediaStorage(endpoint_url=f"http://127.0.0.1:{server.server_address[1]}", **keys)
+    try:
+        for _ in range(2):  # the second time it knows the way
+            if region == "eu-west-1":
+                store.check()
+            else:
+                with pytest.raises(StorageError, match="AWS_REGION is not the region of GALLERY_BUCKET"):
+                    store.check()
+        assert list(store.walk()) == []
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def test_an_object_is_what_was_put_with_what_an_edge_needs_to_know(store: BucketMediaStorage, source: Path) -> None:
