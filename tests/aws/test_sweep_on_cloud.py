@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -62,6 +62,29 @@ def test_lambda_deletes_what_is_due_and_the_site_finishes_the_row(
     run_sweep(make_plan(timezone.now(), older_than=HOUR))
     assert receipts() == [("photo.jpg", "expired")]
     assert Image.objects.get(state="ready") == live
+
+
+def test_lambda_deletes_nothing_while_its_grace_is_not_the_sites(
+    cloud: Cloud, on_cloud: BucketMediaStorage, gallery: Gallery
+) -> None:
+    """As when one of the two was given another value and the other was not."""
+    due = store_image(gallery, 1)
+    _make_due(due)
+    function = cloud.stack.outputs["SweepFunctionName"]
+    ours: Any = records()
+    agreed, ours.grace = ours.grace, 7_200
+    ours.set_grace()
+    try:
+        answer = cloud.emulator.root("lambda").invoke(FunctionName=function, Payload=b"{}")
+        failure = json.loads(answer["Payload"].read())
+        assert answer["FunctionError"] == "Unhandled", "Lambda counts it as an error, and its alarm hears of it"
+        assert failure["errorMessage"] == "GALLERY_GRACE_SECONDS is 3600 here and 7200 on the site"
+        assert _keys(on_cloud).issuperset(due.keys)
+    finally:
+        ours.grace = agreed
+        ours.set_grace()
+    answer = cloud.emulator.root("lambda").invoke(FunctionName=function, Payload=b"{}")
+    assert json.loads(answer["Payload"].read())["deleted"] == 1
 
 
 class Sweeper:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from deploy.emulator.template import read_template
+from deploy.nginx_files import fronts_file, server_names
 from gallery_site.environment import read_environment
 from tests.aws.keys import key_pair
 from tests.live import ROOT
@@ -136,7 +137,13 @@ def test_an_instance_learns_what_the_site_needs_and_then_takes_the_address(
     assert (site.site_url, site.bucket, site.table) == ("https://photos.example.org", "photos", "images")
     assert site.allowed_hosts == ("photos.example.org", "d1.cloudfront.net")
     assert site.cloudfront_private_key == SECRETS["key"].strip()
-    assert (environment["GALLERY_FRONT_PROXIES"], environment["GALLERY_SSL_REDIRECT"]) == ("any", "0")
+    assert environment["GALLERY_SSL_REDIRECT"] == "0"
+    fronts = fronts_file(environment["GALLERY_FRONT_PROXIES"])
+    assert "real_ip_header X-Forwarded-For;\nreal_ip_recursive off;" in fronts, (
+        "the last address, which CloudFront wrote"
+    )
+    names = server_names(environment["SITE_URL"], environment["DJANGO_ALLOWED_HOSTS"])
+    assert names == ["photos.example.org", "d1.cloudfront.net"], "both names under which CloudFront asks"
     said = machine.said()
     installed, taken, told = (_place(said, word) for word in ("install.sh", "associate-address", "SUCCESS"))
     assert installed < taken < told, "visitors come when it serves, and the one before goes after that"
