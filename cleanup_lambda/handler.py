@@ -159,7 +159,8 @@ def _clients(settings: Settings) -> tuple[DynamoDBClient, S3Client]:
 def _tell(report: Report, source: DueRecords, objects: ObjectStore, run_id: str, now: float, end: float) -> None:
     """One line of JSON that is the log of the run and, in CloudWatch's embedded format, its metrics: of the table, so
     that two sites of one account do not share them."""
-    values = (report.due, report.deleted, report.bytes, report.failed, report.skipped)
+    # A shard that cannot be read hides what is due in it: it is a failure that somebody has to hear of.
+    values = (report.due, report.deleted, report.bytes, report.failed + source.unread, report.skipped)
     definition = {
         "Namespace": NAMESPACE,
         "Dimensions": [[DIMENSION]],

@@ -302,12 +302,15 @@ def test_how_late_it_is_counts_from_when_it_might_have_been_deleted(
     assert said(capsys)["OldestDueAge"] == 62
 
 
-def test_a_shard_that_cannot_be_read_does_not_stop_the_others(sweep: Run, service: Service, table: Table) -> None:
+def test_a_shard_that_cannot_be_read_does_not_stop_the_others(
+    sweep: Run, service: Service, table: Table, capsys: pytest.CaptureFixture[str]
+) -> None:
     keep(table, *(make_record(shard=shard) for shard in range(16)))
     service.fail("Query", "ThrottlingException", times=10**6)
     service.faults[-1].only = lambda request: request["ExpressionAttributeValues"][":shard"] == {"S": "03"}
     answer = sweep()
-    assert (answer["deleted"], answer["remaining"]) == (15, True)
+    assert (answer["deleted"], answer["failed"], answer["remaining"]) == (15, 0, True)
+    assert said(capsys)["Failed"] == 1, "or nobody would hear that a sixteenth stays for ever"
     service.faults[-1].only = lambda request: True
     with pytest.raises(Exception, match="Throttling"):
         sweep()
