@@ -13,7 +13,7 @@ if [ -z "${DATABASE_URL:-}" ]; then as=(runuser -u "$account" --); fi
 [ -f "$folder/database.dump" ] && [ -d "$folder/media" ] || { echo "$folder is no backup." >&2; exit 2; }
 # All or nothing, and into an empty schema: a table that the backup does not know would stay otherwise.
 {
-  echo "BEGIN; DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
+  echo "SET client_min_messages = warning; BEGIN; DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
   pg_restore --no-owner --no-privileges --file=- "$folder/database.dump" | grep -v -E '^CREATE SCHEMA public;$'
   echo "COMMIT;"
 } | "${as[@]}" psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 --output=/dev/null "$database"

@@ -3,7 +3,7 @@
 #
 #   deploy/try_install.sh [FOLDER]     as root; wants debootstrap and systemd-container, and some 2 GB in FOLDER
 #
-# Takes four to six minutes and needs control groups, so .ci/run does not do it. The machine inside has no network but
+# Takes five to ten minutes and needs control groups, so .ci/run does not do it. The machine inside has no network but
 # its own loopback: what the distribution and the lock file give is brought in before it starts.
 set -euo pipefail
 SOURCE=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)

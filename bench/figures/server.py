@@ -86,6 +86,8 @@ def _questions(server: Server, items: list[dict[str, dict[str, dict[str, str]]]]
     with Client(server.nginx.address) as client:
         for item in items * 2:
             client.get(item["renditions"]["thumbnail"]["url"])
+    while server.nginx.lines() < before + 2 * len(items):  # a line is written when its answer has gone
+        time.sleep(0.05)
     lines = [json.loads(line) for line in server.nginx.log.splitlines()[before:]]
     return sum(line["path"].startswith("/media/") and line["pass"] != KNOWN for line in lines)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.site import wait_until
 from tests.faults.web import ask
 from tests.headers.observatory import Page, score
 from tests.server.nginx import Nginx
@@ -76,6 +77,7 @@ def test_health_check_is_not_sent_anywhere(front: Nginx) -> None:
 def test_one_id_stands_in_both_logs(front: Nginx, site: ServerSite) -> None:
     answer = ask(f"{front.address}/nothing/here/", headers=OVER_TLS | {"X-Request-ID": "of-the-visitor-12345"})
     identifier = answer.headers["x-request-id"]
+    wait_until(lambda: identifier in front.log, "nginx did not log the request")  # it does so after the answer
     lines = [json.loads(line) for line in front.log.splitlines()]
     assert [line["path"] for line in lines if line["request"] == identifier] == ["/nothing/here/"]
     told = [json.loads(line) for line in site.log.read_text().splitlines() if line.startswith("{")]
