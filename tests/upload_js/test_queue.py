@@ -113,6 +113,30 @@ def test_what_is_at_its_end_holds_on_to_nothing(play: Play) -> None:
     assert held == [[state, None, None, None, None] for state in ("done", "failed", "cancelled")]
 
 
+def test_what_is_released_is_told_in_bytes(play: Play) -> None:
+    """The collector does not see how large a blob is; a chosen file lies on the disk and holds no memory."""
+    released = play(
+        """
+        const released = [];
+        const prepare = async (file) => ({
+          blob: file.name === "as it is" ? file : new Blob(["x".repeat(100)]),
+          reason: "",
+          renditions: { preview: new Blob(["y".repeat(10)]) },
+        });
+        const full = { kind: "refused", sentence: "Full.", isFinal: false };
+        const more = { prepare, onReleased: (bytes) => released.push(bytes) };
+        const world = new World({ answers: { full: [full] }, more });
+        world.add("lighter", "as it is", "full");
+        await world.ended();
+        const before = [...released].sort((one, other) => one - other);
+        world.queue.retryFailed();
+        await world.ended();
+        return [before, released.length];
+        """
+    )
+    assert released == [[10, 110], 3]
+
+
 def test_closing_keeps_what_can_be_tried_again(play: Play) -> None:
     kept, states, later = play(
         """

@@ -39,7 +39,7 @@ export class UploadQueue {
 
   /**
    * @param outside {hash(file, signal), ask(target, hashes), prepare(file, options, signal), send(item, hooks), newKey(),
-   *   onChange(), onStored(item), onHalt(), onLineLost(), keeper, limits, speed(), isOnline(), now(), later(act, milliseconds),
+   *   onChange(), onStored(item), onHalt(), onLineLost(), onReleased(bytes), keeper, limits, speed(), isOnline(), now(), later(act, milliseconds),
    *   random()}; `ask` as of ask.js; `keeper` as of keeper.js; `speed` in
    *   bytes a second, or null; `later` answers a function that stops it
    */
@@ -51,6 +51,7 @@ export class UploadQueue {
     this.onStored = onStored ?? (() => {});
     this.onHalt = onHalt ?? (() => {});
     this.onLineLost = onLineLost ?? (() => {});
+    this.onReleased = outside.onReleased ?? (() => {});
     this.keeper = keeper ?? { take() {}, keep: async () => {}, drop() {} };
     this.limits = { ...LIMITS, ...limits };
     this.speed = speed ?? (() => null);
@@ -403,7 +404,11 @@ export class UploadQueue {
   #end(item, state) {
     if (state !== "failed") item.canRetry = false;
     Object.assign(item, { state, doneAt: this.now(), retryAt: 0, controller: null, line: null });
-    if (!item.canRetry) Object.assign(item, { file: null, blob: null, renditions: {} });
+    if (item.canRetry) return;
+    const { blob, renditions } = item;
+    Object.assign(item, { file: null, blob: null, renditions: {} });
+    const held = [blob, ...Object.values(renditions)].filter((each) => each && !(each instanceof File));
+    if (held.length > 0) this.onReleased(held.reduce((sum, each) => sum + each.size, 0));
   }
 
   #changed() {

@@ -2,6 +2,7 @@
 
 import { askWhatIsThere } from "./ask.js";
 import { guardLeaving, ScreenLock } from "./awake.js";
+import { tellCollector } from "./collector.js";
 import { CANVAS_PIXELS, IOS_CANVAS_PIXELS } from "./fit.js";
 import { onGoodbye } from "./farewell.js";
 import { isSettled } from "./item.js";
@@ -56,6 +57,7 @@ export class Uploader {
       onStored: (item) => this.#noteStored(item),
       onHalt: () => this.#renewOnce(),
       onLineLost: askForSync,
+      onReleased: tellCollector,
       onChange: () => this.#update(),
     });
     this.panel = new Panel(root, {
