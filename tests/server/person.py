@@ -20,21 +20,24 @@ class Person:
         self.address = address
         self.comes_from = comes_from
         self.cookies: dict[str, str] = {}
+        self.token = ""  # of the last form
 
     def get(self, path: str, address: str = "") -> Answer:
         return self._ask(f"{address or self.address}{path}", "GET", None, {})
 
-    def post(self, path: str, fields: dict[str, str], address: str = "") -> Answer:
-        """A form of the page at ``path``, with its token."""
-        page = self.get(path, address).body.decode()
-        found = _TOKEN.search(page)
-        assert found, page[:500]
-        body = urlencode(fields | {"csrfmiddlewaretoken": found[1]}).encode()
+    def post(self, path: str, fields: dict[str, str], address: str = "", *, again: bool = False) -> Answer:
+        """A form of the page at ``path``, with its token; ``again``: with that of the form before, in one request."""
+        if not again:
+            page = self.get(path, address).body.decode()
+            found = _TOKEN.search(page)
+            assert found, page[:500]
+            self.token = found[1]
+        body = urlencode(fields | {"csrfmiddlewaretoken": self.token}).encode()
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._ask(f"{address or self.address}{path}", "POST", body, kind)
 
-    def sign_in(self, name: str, password: str = PASSWORD, address: str = "") -> Answer:
-        return self.post("/accounts/login/", {"login": name, "password": password}, address)
+    def sign_in(self, name: str, password: str = PASSWORD, address: str = "", *, again: bool = False) -> Answer:
+        return self.post("/accounts/login/", {"login": name, "password": password}, address, again=again)
 
     def _ask(self, address: str, method: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         own = {"X-Forwarded-For": self.comes_from, "Accept": "text/html"}

@@ -57,13 +57,16 @@ def test_session_of_one_is_one_of_the_other(nginx: Nginx, other: Nginx) -> None:
 
 
 def test_limits_count_together(nginx: Nginx, other: Nginx) -> None:
-    """Five wrong passwords a minute from one address, wherever they are tried; the right one is refused after them."""
+    """Five wrong passwords a minute from one address, wherever they are tried; the right one is refused after them.
+    These are the site's own limits: nginx lets six requests of a moment through, and each node gets fewer."""
     person = Person(nginx.address, "203.0.113.77")
     for number in range(5):
         place = (nginx, other)[number % 2].address
-        assert b"did not" in (answer := person.sign_in("bob", "wrong", place)).body or answer.status in {200, 422}
+        assert person.sign_in("bob", "wrong", place, again=number > 0).status == 200
     for place in (nginx.address, other.address):
-        assert person.sign_in("bob", address=place).status == 429
+        refused = person.sign_in("bob", address=place, again=True)
+        assert refused.status == 429
+        assert b"Too many tries" in refused.body
     elsewhere = Person(other.address, "203.0.113.78")
     assert elsewhere.sign_in("alice").status == 302
 
