@@ -16,6 +16,7 @@ from tests.server.services import Postgres, Redis
 from tests.server.site import Machine, ServerSite
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In one process, which starts the services once."""
     here = Path(__file__).parent
