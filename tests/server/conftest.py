@@ -1,4 +1,7 @@
-"""Services for all tests of this folder, and for each module a site behind nginx."""
+"""Services for all tests of this folder, and for each module a site behind nginx.
+
+Modules that use them are of the group "server", so that one process of pytest-xdist starts them once.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,6 @@ from tests.faults.ledger import Uploader
 from tests.server.nginx import NGINX, Nginx
 from tests.server.services import Postgres, Redis
 from tests.server.site import Machine, ServerSite
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In one process, which starts the services once."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("server"))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from tests.server.nginx import NGINX, Nginx
 from tests.server.person import Person
 from tests.server.site import ServerSite
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
 
 # The worst that is still right: no cookie, no Vary, nothing but the address is in the key; errors are kept for a while.
 CONFIGURATION = """

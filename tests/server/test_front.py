@@ -20,7 +20,7 @@ from tests.server.nginx import Nginx
 from tests.server.raw import say, status
 from tests.server.site import Machine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 NAME = "gallery.example.org"

@@ -14,7 +14,7 @@ from tests.headers.observatory import Page, score
 from tests.server.nginx import Nginx
 from tests.server.site import Machine, ServerSite
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
 
 NAME = "gallery.example.org"
 PAGES = (

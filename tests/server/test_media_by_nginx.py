@@ -13,7 +13,7 @@ from tests.faults.site import picture, wait_until
 from tests.faults.web import Answer, ask
 from tests.server.nginx import Nginx
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
 
 
 def thumbnail(alice: Uploader, image: str) -> str:

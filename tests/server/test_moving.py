@@ -19,7 +19,7 @@ from tests.server.services import Postgres
 from tests.server.site import Machine, ServerSite
 from tests.server.test_uploads import kept
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
 
 
 def all_kept(alice: Uploader, gallery: str, address: str, bytes_of: dict[str, bytes]) -> None:

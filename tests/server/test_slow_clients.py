@@ -15,7 +15,7 @@ from tests.faults.web import ask
 from tests.server.nginx import Nginx
 from tests.server.raw import connect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
 
 MANY = 200
 PROMPT = 5.0  # seconds; under one on a machine of one's own (bench), and a busy one is no news

@@ -22,7 +22,7 @@ from tests.server.person import Person
 from tests.server.site import Machine, ServerSite
 from tests.server.test_uploads import go_on, kept, senders
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
 
 DUE = 60  # images that two sweeps find at once
 SWEEP = ("sweep_expired", "--apply", "--json", "--older-than", "0s")

@@ -19,7 +19,7 @@ from tests.server.nginx import Nginx
 from tests.server.raw import connect, status
 from tests.server.site import ServerSite
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
 
 MIB = 1024 * 1024
 SENDERS = 6
