@@ -55,6 +55,7 @@ HTML = """{% load static django_htmx %}<!doctype html>
 <button class="button" type="button" data-upload-choose>Add photos</button>
 <button class="button quiet" type="button" data-upload-options>Quality</button></div>
 <div id="grid">{{ grid }}</div>{% include "galleries/_upload_panel.html" %}</main>
+<div id="toasts" role="status"></div>
 {% htmx_script %}</body></html>"""
 
 

@@ -107,6 +107,28 @@ def test_link_to_the_plain_form_opens_the_picker(gallery_page: Page) -> None:
     assert "#" not in gallery_page.url
 
 
+def test_uploader_is_fetched_when_somebody_stirs(page: Page, site: FakeSite) -> None:
+    """Not for the first screen; and long before photos have been chosen."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    open_gallery(page, site)
+    page.wait_for_selector("[data-recovered]", state="attached")
+    assert "index.js" in asked
+    assert not {"uploader.js", "queue.js", "vault.js"} & set(asked)
+    with page.expect_request("**/uploader.js"):
+        page.mouse.move(50, 50)
+    choose(page, *small(1))
+    wait_for_end(page, "1 photo safe")
+
+
+def test_uploader_that_cannot_be_fetched_says_so(page: Page, site: FakeSite) -> None:
+    open_gallery(page, site)
+    page.route("**/uploader.js", lambda route: route.abort())
+    choose(page, *small(1))
+    expect(page.locator("#toasts")).to_contain_text("the connection is gone")
+    assert site.received == []
+
+
 def test_three_at_a_time_and_a_hundred_lines_are_not_drawn(gallery_page: Page, site: FakeSite) -> None:
     site.plan("*", *[("slow", 0.05)] * 100)
     choose(gallery_page, *small(100))

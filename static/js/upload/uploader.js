@@ -31,8 +31,9 @@ export class Uploader {
   #unread = []; // names of folders and files
   #offer = null; // of findLeftovers, while the person has not answered
 
-  /** @param root the element with [data-uploader] */
-  constructor(root) {
+  /** @param root the element with [data-uploader]; `options` {quality, metadata} of what is added from now on, read anew
+   *   each time */
+  constructor(root, options) {
     const { gallery, worker, maxBytes } = root.dataset;
     this.root = root;
     this.vault = new Vault({ person: readPerson() });
@@ -60,6 +61,7 @@ export class Uploader {
       onReleased: tellCollector,
       onChange: () => this.#update(),
     });
+    this.queue.options = options;
     this.panel = new Panel(root, {
       read: () => this.#read(),
       act: (item, act) => actOn(this.queue, item, act),

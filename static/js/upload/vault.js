@@ -5,7 +5,8 @@
 // {file} once there was room for it, and once it is compressed with {blob, fields, quality, reason} instead. With neither,
 // the photo itself was not kept: it can be named, and no more. `tab` is the tab that sends it (tabs.js).
 
-const NAME = "image-gallery-uploads";
+import { STORE_NAME } from "./store_name.js";
+
 const ITEMS = "items";
 const SHARED = "shared";
 const WEEK = 7 * 24 * 3600 * 1000;
@@ -170,7 +171,7 @@ export class Vault {
 function open(factory) {
   return new Promise((resolve, reject) => {
     if (!factory) return reject(new Error("No store."));
-    const request = factory.open(NAME, 1);
+    const request = factory.open(STORE_NAME, 1);
     request.onupgradeneeded = () => {
       const items = request.result.createObjectStore(ITEMS, { keyPath: ["person", "key"] });
       items.createIndex("at", "at");
