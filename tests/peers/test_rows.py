@@ -1,9 +1,10 @@
-"""Every row of SAFETY section 4 has its test, or a reason."""
+"""Every row of SAFETY section 4 has its test, or a reason; every fault of section 3 has its test."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.faults.rows import ROWS as FAULTS
 from tests.peers.named_tests import is_test
 from tests.peers.rows import NUMBERS, ROWS, Reason
 
@@ -20,6 +21,11 @@ def test_row_names_tests_that_are_there(number: int) -> None:
     else:
         assert row
         assert [node for node in row if not is_test(node)] == []
+
+
+def test_every_fault_is_survived() -> None:
+    assert set(FAULTS) == set(range(1, 38))
+    assert [node for nodes in FAULTS.values() for node in nodes if not is_test(node)] == []
 
 
 def test_a_name_that_is_not_there_is_found() -> None:
