@@ -95,14 +95,14 @@ def _bring(
 ) -> None:
     """Copy what is missing, then compare what is there with the row, or with the source where the row is silent."""
     try:
-        digest = _fetch(source, promise.key, place)
+        came = _fetch(source, promise.key, place)
     except ObjectMissing:
-        digest = ""
-    wanted = promise.sha256 or digest
-    if digest and digest != wanted:
+        came = ""
+    wanted = promise.sha256 or came
+    if came and came != wanted:
         moved.damaged.append(promise.key)
         return
-    if digest and not known:
+    if came and not known:
         size = place.stat().st_size
         try:
             target.put(promise.key, place, promise.content_type)

@@ -114,11 +114,12 @@ def test_a_photo_is_added_shown_extended_removed_restored_and_swept(
     site.manage("shell", "-v0", "-c", TWO_HOURS_LATER)
     function = cloud.stack.outputs["SweepFunctionName"]
     swept = json.loads(cloud.emulator.root("lambda").invoke(FunctionName=function, Payload=b"{}")["Payload"].read())
-    assert (swept["deleted"], swept["failed"]) == (1, 0), swept
+    assert swept["deleted"] in {0, 1}, swept  # the site's own timer may have been first
+    assert swept["failed"] == 0, swept
     assert _stored(cloud, gallery) == set()
     finished = site.manage("sweep_expired", "--apply", "--older-than", "1h", "--gallery", gallery, "--json")
     assert json.loads(finished.stdout)["failed"] == 0
-    receipts = program.send("GET", "/receipts").json["items"]  # the site's own timer may have been first
+    receipts = program.send("GET", "/receipts").json["items"]
     assert [receipt["image_id"] for receipt in receipts].count(image["id"]) == 1
 
 
