@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from galleries.models import Gallery
     from gallery_site.accounts.models import User
 
+# Milliseconds that a page may take to show what is expected of it: no test measures speed, and the cores are shared.
+PATIENCE = 30_000
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -84,8 +86,11 @@ def _logs_tell_nothing(_own_places: None) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Chromium as the system has it: no browser is ever downloaded."""
+    from playwright.sync_api import expect
+
     from gallery_site.runner.browser import obtain_chromium
 
+    expect.set_options(timeout=PATIENCE)
     return {**browser_type_launch_args, "executable_path": obtain_chromium(), "args": CHROMIUM_FLAGS}
 
 

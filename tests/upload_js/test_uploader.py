@@ -483,6 +483,7 @@ def test_what_stands_beside_the_lists_is_spoken_too(gallery_page: Page, site: Fa
     )
     site.plan("*", *["wait"] * 30)
     choose(gallery_page, *small(5))
+    wait_until(lambda: len(site.received) == 3)
     gallery_page.get_by_role("button", name="Pause", exact=True).click()
     expect(live).to_contain_text("Paused.")
     site.token, site.signed_out = "another", True
