@@ -45,7 +45,8 @@ def moto_store() -> BucketMediaStorage:
 
 @pytest.fixture
 def store(moto_store: BucketMediaStorage, monkeypatch: pytest.MonkeyPatch) -> Iterator[BucketMediaStorage]:
-    """An empty bucket, and none of the faults that the test before injected."""
+    """An empty bucket, and none of the faults that the test before injected, nor what the store learnt by them."""
+    monkeypatch.setattr(moto_store, "_elsewhere", False)
     monkeypatch.setattr("time.sleep", lambda seconds: None)  # botocore's back-off
     events = moto_store.client.meta.events
     registered: list[tuple[str, Any]] = []
