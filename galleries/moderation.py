@@ -18,7 +18,7 @@ from galleries.models import Image, State
 from galleries.models.image import unexpired
 from galleries.outcomes import Outcome, each_alone
 from galleries.problems import Problem
-from galleries.renditions import drop_renditions, rebuild_renditions, rebuild_shown
+from galleries.renditions import rebuild_renditions, settle_renditions
 from galleries.storage import StorageError
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def take_down(images: Iterable[Image], now: datetime) -> int:
     ids = [image.id for image in images]
     hit = change_images(galleries, condition, changes, now, ids=ids, at_edge=True)
     for image in images:
-        _drop_hidden(image)
+        _settle(image)
     forget(galleries, now)  # again: the edge may have fetched a rendition before it was deleted
     return hit
 
@@ -55,22 +55,16 @@ def _reinstate(image: Image) -> None:
     rebuild_renditions(image)
     try:
         lengthen(image, how)
-    except Problem:
-        _drop_hidden(image)
-        raise
+    finally:
+        _settle(image)
 
 
-def _drop_hidden(image: Image) -> None:
-    """Delete the renditions of an image while it is taken down; make them again if it was reinstated meanwhile."""
-    down = Image.objects.filter(id=image.id, taken_down_at__isnull=False)
-    if not down.exists():
-        return
+def _settle(image: Image) -> None:
+    """Bring the renditions in line with the row, which hides the image or shows it already."""
     try:
-        drop_renditions(image)
-        if not down.exists():
-            rebuild_shown(image)
-    except (StorageError, Problem):  # the row hides it already; what is left goes with the sweep
-        log.exception("renditions of an image that was taken down could not be deleted")
+        settle_renditions(image)
+    except (StorageError, Problem):  # what should have gone goes with the sweep, what is missing can be made again
+        log.exception("renditions are not as the row says: image %s", image.hex)
 
 
 def _reinstatement() -> Lengthening:

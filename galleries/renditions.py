@@ -51,8 +51,26 @@ def rebuild_shown(image: Image, *, fresh: bool = False) -> None:
     if fresh:
         drop_renditions(image)
     rebuild_renditions(image)
-    if Image.objects.filter(id=image.id, taken_down_at__isnull=False).exists():  # meanwhile
-        drop_renditions(image)
+    settle_renditions(image)
+
+
+def settle_renditions(image: Image) -> None:
+    """Renditions as the row says: none while the image is taken down, all while it is not.
+
+    Whoever changed the row comes here afterwards, and looks at it again after having done something: of many side by
+    side the last one leaves what the row says.
+
+    Raises:
+        Problem, StorageError: the store does not answer, or as ``rebuild_renditions``.
+    """
+    ready = Image.objects.filter(id=image.id, state=State.READY)  # of any other row the sweep has begun to delete all
+    said: list[bool] | None = None
+    while said != (says := [end is not None for end in ready.values_list("taken_down_at", flat=True)]):
+        said = says
+        if said == [True]:
+            drop_renditions(image)
+        elif said == [False] and not is_complete(image):
+            rebuild_renditions(image)
 
 
 def rebuild_renditions(image: Image) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from galleries import lengthening, moderation
+from galleries import lengthening, moderation, renditions
 from galleries.expiry import set_expiry
 from galleries.lengthening import Lengthening
 from galleries.models import Gallery, Image, Removal, State
@@ -386,7 +386,7 @@ def test_a_store_that_fails_does_not_stop_a_take_down(gallery: Gallery, monkeypa
         tried.append(image)
         raise StorageError("down")
 
-    monkeypatch.setattr(moderation, "drop_renditions", failing)
+    monkeypatch.setattr(renditions, "drop_renditions", failing)
     assert take_down(images, timezone.now()) == 3
     assert len(tried) == 3
 
@@ -399,13 +399,29 @@ def test_an_image_reinstated_while_it_is_taken_down_has_its_renditions(
     drop = drop_renditions
 
     def late(one: Image) -> dict[str, str]:
-        monkeypatch.setattr(moderation, "drop_renditions", drop)
+        monkeypatch.setattr(renditions, "drop_renditions", drop)
         assert reinstate([reload(image)]).done == [image.hex]
         return drop(one)
 
-    monkeypatch.setattr(moderation, "drop_renditions", late)
+    monkeypatch.setattr(renditions, "drop_renditions", late)
     take_down([image], timezone.now())
     assert reload(image).is_live(timezone.now())
+    check_world(timezone.now(), data_dir)
+
+
+def test_renditions_dropped_before_the_last_step_of_a_reinstatement_are_made_again(
+    gallery: Gallery, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A taking down deletes late, and still finds the row hidden: whoever shows it has the last look."""
+    image = add(gallery, 1)
+    take_down([image], timezone.now())
+
+    def late(one: Image, how: Lengthening) -> Image:
+        drop_renditions(one)
+        return lengthening.lengthen(one, how)
+
+    monkeypatch.setattr(moderation, "lengthen", late)
+    assert reinstate([reload(image)]).done == [image.hex]
     check_world(timezone.now(), data_dir)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from galleries import moderation
+from galleries import renditions
 from galleries.models import Gallery, Image
 from galleries.moderation import reinstate, take_down
 from galleries.renditions import drop_renditions
@@ -30,7 +30,7 @@ def take_down_and_die(images: list[Image], monkeypatch: pytest.MonkeyPatch) -> N
         return drop_renditions(image)
 
     with monkeypatch.context() as patch:
-        patch.setattr(moderation, "drop_renditions", dying)
+        patch.setattr(renditions, "drop_renditions", dying)
         with pytest.raises(Killed):
             take_down(images, timezone.now())
 
