@@ -53,8 +53,8 @@ class Usage(models.Model):
         more = {"bytes": F("bytes") + size, "images": F("images") + 1}
         if taken.update(**more):
             return True
-        _, is_first = cls.objects.get_or_create(owner_id=owner_id)
-        return is_first and taken.update(**more) == 1
+        cls.objects.get_or_create(owner_id=owner_id)  # the first upload; another may be making the row just now
+        return taken.update(**more) == 1
 
     @classmethod
     def release(cls, owner_id: object, size: int, images: int) -> None:

@@ -66,6 +66,22 @@ def test_upload_costs_fourteen_statements(program: Program, gallery: Gallery) ->
     assert counted == {"SELECT": 9 + locks, "INSERT": 1, "UPDATE": 4}
 
 
+def test_two_first_uploads_of_a_person_are_both_within_the_quota(
+    alice: User, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one makes the row of usage between this one's two looks."""
+    make = Usage.objects.get_or_create
+
+    def late(**owner: Any) -> tuple[Usage, bool]:
+        make(**owner)
+        return make(**owner)
+
+    monkeypatch.setattr(Usage.objects, "get_or_create", late)
+    assert Usage.charge(alice.id, 1000)
+    usage = Usage.objects.get(owner=alice)
+    assert (usage.bytes, usage.images) == (1000, 1)
+
+
 def test_body_is_read_in_large_steps(program: Program, gallery: Gallery) -> None:
     """The server copies what it holds of a body for each small step (galleries/receiving.py)."""
 
