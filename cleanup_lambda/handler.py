@@ -98,6 +98,7 @@ def lambda_handler(event: Any, context: Context) -> dict[str, int | bool]:
         BucketObjects(bucket, settings.bucket),
         allow_mass=isinstance(event, dict) and event.get("allow_mass") is True,
         run_id=getattr(context, "aws_request_id", "") or uuid.uuid4().hex,
+        clock=time.time,
         time_left=lambda: context.get_remaining_time_in_millis() > RESERVE,
     )
 
@@ -118,7 +119,7 @@ def run(
     source = DueRecords(client, settings.table, run=run_id, now=now, cutoff=now - settings.grace, time_left=time_left)
     try:
         visits = Visits.begin(client, settings.table, now)
-        visits.check_grace(settings.grace, source)
+        visits.check_grace(settings.grace)
     except SweepRefused as error:
         _say({"message": "sweep refused", "run": run_id, "reason": str(error)})
         raise

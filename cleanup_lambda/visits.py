@@ -36,7 +36,7 @@ class ClockWrong(SweepRefused):
 
 
 class GraceDiffers(SweepRefused):
-    """The site waits longer, or shorter, than this sweep was told to, or no site has said how long."""
+    """The site waits longer, or shorter, than this sweep was told to."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,13 @@ class Visits:
         state = answer.get("Item") or {}
         return cls(client, table, Visit(now, service, SERVICE), _parse(state), grace_of(state))
 
-    def check_grace(self, ours: int, source: DueRecords) -> None:
-        """Ours must be the site's, in seconds. A table that no site has opened yet is empty, and nothing is wrong.
+    def check_grace(self, ours: int) -> None:
+        """Ours must be the site's, in seconds. A site says its own before it writes its first record, so where nobody
+        did the records are another program's, and ours is the one that counts.
 
         Raises:
             GraceDiffers
         """
-        if self.grace is None and source.exceeds(0):
-            raise GraceDiffers("no site has written its GALLERY_GRACE_SECONDS into the table")
         if self.grace not in {None, ours}:
             raise GraceDiffers(f"GALLERY_GRACE_SECONDS is {ours} here and {self.grace} on the site")
 

@@ -219,7 +219,7 @@ def _difference(record: Record, item: Item | None) -> str:
         there: Record = parse_gallery(item) if item["sk"] == {"S": GALLERY} else parse_image(item)
     except Malformed:
         return "damaged"
-    if there == record:
+    if there == record and item.get("shard") == record.item.get("shard"):
         return ""
     if there.version == record.version:
         return "different"

@@ -108,7 +108,7 @@ class TableRecords:
         self.table, self.hurried, self.patient, self.grace = table, hurried, patient, grace
         self.clock, self.sleep = clock, sleep
         self.paused_until, self.reason = float("-inf"), ""
-        self.agreed_until = float("-inf")
+        self.agreed_until, self.introduced = float("-inf"), False
 
     # --- what the site asks
 
@@ -135,6 +135,7 @@ class TableRecords:
 
     def publish(self, records: Mapping[UUID, Record], *, patient: bool = False) -> set[UUID]:
         """The first alone: when nobody answers it, the others need not wait for the same."""
+        self._introduce(patient=patient)
         first, rest = list(records)[:1], list(records)[1:]
         done = {name for name in first if self._put(records[name], patient=patient)}
 
@@ -158,7 +159,7 @@ class TableRecords:
         answer = self._ask(self.hurried.get_item, {"Key": STATE_KEY, "ConsistentRead": True})
         agreed = grace_of(answer.get("Item") or {})
         if agreed is None:
-            agreed = self._agree()
+            agreed = self._agree(patient=False)
         if agreed != self.grace:
             raise RecordsUnavailable(
                 f"GALLERY_GRACE_SECONDS is {self.grace} here and {agreed} in GALLERY_TABLE, for the sweep and for other"
@@ -166,10 +167,21 @@ class TableRecords:
             )
         self.agreed_until = self.clock() + AGREED_FOR
 
-    def _agree(self) -> int | None:
+    def _introduce(self, *, patient: bool) -> None:
+        """Say the grace before the first record of this process: none of a site's is ever there without it.
+
+        Raises:
+            RecordsUnavailable
+        """
+        if not self.introduced:
+            self._agree(patient=patient)
+            self.introduced = True
+
+    def _agree(self, *, patient: bool) -> int | None:
         """The first site says it; returns what holds then."""
+        client = self.patient if patient else self.hurried
         try:
-            self._ask(self.hurried.update_item, agree(self.grace))
+            self._ask(client.update_item, agree(self.grace), pausing=not patient)
         except _ConditionFailed as failed:
             return grace_of(failed.item or {})
         return self.grace

@@ -68,6 +68,7 @@ def store(service: Service, settings: Settings) -> TableRecords:
     found = records()
     assert isinstance(found, TableRecords)
     found.paused_until = found.agreed_until = float("-inf")
+    found.introduced = True  # so that requests can be counted; tests/records/test_grace.py looks at the first one
     found.sleep = lambda seconds: None
     return found
 

@@ -22,7 +22,7 @@ from galleries.table import TableRecords
 from tests.core.world import DAY, add, problem_of, reload
 from tests.records.service import Service
 from tests.records.table import Item, Table
-from tests.records.test_sweep_table import GRACE, Run, keep, make_record, place, said, sweep
+from tests.records.test_sweep_table import GRACE, LIVE, Run, keep, make_record, place, said, sweep
 
 __all__ = ["sweep"]  # the fixture
 STATE = place(STATE_KEY)
@@ -51,15 +51,11 @@ def test_a_sweep_with_another_grace_than_the_sites_deletes_nothing(
     assert said(capsys)["message"] == "sweep refused"
 
 
-def test_a_sweep_deletes_nothing_before_a_site_has_said_its_grace(sweep: Run, table: Table) -> None:
-    assert sweep()["deleted"] == 0, "an empty table, as it is before the first site starts"
-    keep(table, make_record())
+def test_records_of_which_no_site_said_the_grace_are_swept_by_the_sweeps_own(sweep: Run, table: Table) -> None:
+    keep(table, make_record(), make_record(LIVE))
     del table.items[STATE]
-    with pytest.raises(GraceDiffers, match="no site"):
-        sweep()
-    assert len(table.records) == 1
-    _say(table, {"N": str(GRACE)})
     assert sweep()["deleted"] == 1
+    assert len(table.records) == 1
 
 
 def test_a_held_mass_leaves_the_grace_where_it_is(
@@ -89,6 +85,21 @@ def test_the_first_site_says_it_and_others_must_agree(client: Client, store: Tab
     reason = answer.json()["reasons"]["metadata"]
     assert reason.startswith(f"GALLERY_GRACE_SECONDS is {store.grace} here and 3600 in GALLERY_TABLE")
     assert _agreed(table) == {"N": "3600"}, "only an operator changes what was agreed"
+
+
+@pytest.mark.django_db
+def test_a_site_says_its_grace_before_its_first_record(
+    gallery: Gallery, store: TableRecords, drain: Drain, service: Service, table: Table
+) -> None:
+    store.introduced = False
+    order: list[str] = []
+    service.before = lambda operation, request: order.append(operation)
+    add(gallery, 1)
+    add(gallery, 2)
+    drain.round(timezone.now(), 100)
+    assert order[0] == "UpdateItem"
+    assert order.count("UpdateItem") == 1, "once in a process"
+    assert _agreed(table) == {"N": str(store.grace)}
 
 
 @pytest.mark.django_db

@@ -86,13 +86,23 @@ def _different(item: Item) -> Item:
     return item | {"due_at": {"N": "1000"}, "expires_at": {"N": "1000"}}
 
 
+def _misplaced(item: Item) -> Item:
+    return item | {"shard": {"S": "00" if item["shard"] == {"S": "01"} else "01"}}
+
+
 def _damaged(item: Item) -> Item:
     return item | {"version": {"S": "one"}, "keys": {"L": []}}
 
 
 @pytest.mark.parametrize(
     ("kind", "change"),
-    [("behind", _older), ("ahead", _ahead), ("different", _different), ("damaged", _damaged)],
+    [
+        ("behind", _older),
+        ("ahead", _ahead),
+        ("different", _different),
+        ("different", _misplaced),
+        ("damaged", _damaged),
+    ],
 )
 def test_what_differs_is_named_and_put_right(
     images: list[Image], table: Table, kind: str, change: Callable[[Item], Item]

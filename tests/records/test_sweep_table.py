@@ -188,6 +188,18 @@ HAND_MADE: dict[str, Callable[[ImageRecord, ImageRecord], Item]] = {
 }
 
 
+@pytest.mark.parametrize("shard", records.SHARDS)
+def test_what_is_due_is_swept_from_whatever_shard_it_stands_in(
+    sweep: Run, table: Table, folder: Path, shard: str
+) -> None:
+    """The index only finds: another program may spread its items otherwise than by the last digit of the id."""
+    record = make_record()
+    table.items[place(record.key)] = record.item | {"shard": {"S": shard}}
+    store_objects(folder, record)
+    assert sweep()["deleted"] == 1
+    assert not objects(folder)
+
+
 @pytest.mark.parametrize("name", HAND_MADE)
 def test_a_hand_made_item_is_skipped_and_counted(
     sweep: Run, table: Table, folder: Path, capsys: pytest.CaptureFixture[str], name: str
