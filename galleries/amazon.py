@@ -9,6 +9,7 @@ from botocore.exceptions import (
     CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
+    ParamValidationError,
     PartialCredentialsError,
     SSLError,
 )
@@ -37,6 +38,8 @@ def explain(error: ClientError | BotoCoreError, variable: str) -> str:
         return "AWS credentials are missing: no role of this machine, no AWS_ACCESS_KEY_ID."
     if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
         return "AWS_ENDPOINT_URL or AWS_REGION: nothing answers there."
+    if isinstance(error, ParamValidationError):
+        return f"{variable} is not a name that AWS takes."
     if isinstance(error, SSLError):
         return "AWS_ENDPOINT_URL: its certificate is not trusted (AWS_CA_BUNDLE)."
     return f"{variable}: no answer ({type(error).__name__})."

@@ -76,7 +76,7 @@ class _ConditionFailed(Exception):
         self.item = item
 
 
-class _Rejected(Exception):
+class _Rejected(RecordsUnavailable):
     """This one request is not to DynamoDB's taste; others are."""
 
 
@@ -122,7 +122,7 @@ class TableRecords:
             self._ask(self.hurried.update_item, request)
         except _ConditionFailed as failed:
             return _answer(failed.item, promise.version)
-        except (RecordsUnavailable, _Rejected) as error:
+        except RecordsUnavailable as error:
             log.warning("a record could not be lengthened", extra={"fields": {"error": str(error)}})
             return Published.UNKNOWN
         return Published.HELD
@@ -156,7 +156,10 @@ class TableRecords:
     def check(self) -> None:
         """Raise RecordsUnavailable when the table does not answer, or when what deletes by it waits for another time
         than this site: what people bring back meanwhile would lose its objects."""
-        answer = self._ask(self.hurried.get_item, {"Key": STATE_KEY, "ConsistentRead": True})
+        try:
+            answer = self._ask(self.hurried.get_item, {"Key": STATE_KEY, "ConsistentRead": True})
+        except _Rejected:
+            raise RecordsUnavailable("GALLERY_TABLE names no table with the keys pk and sk.") from None
         agreed = grace_of(answer.get("Item") or {})
         if agreed is None:
             agreed = self._agree(patient=False)
@@ -248,7 +251,7 @@ class TableRecords:
         for chunk in _chunks(list(keys), DELETES):
             try:
                 left |= self._delete_some({name: keys[name] for name in chunk})
-            except (RecordsUnavailable, _Rejected) as error:
+            except RecordsUnavailable as error:
                 log.warning(
                     "records could not be deleted", extra={"fields": {"count": len(chunk), "error": str(error)}}
                 )

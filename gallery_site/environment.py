@@ -32,6 +32,7 @@ MIN_GRACE_WITH_RECORDS = 3600  # LIFECYCLE rule 5: must exceed R plus the larges
 MAX_UPLOAD = 4 * GIB - 1  # an entry of a zip is written without zip64 sizes (galleries/zips.py)
 DEFAULT_GRACE = 24 * 3600
 
+_REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _DOMAIN = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|http://(127\.0\.0\.1|localhost):\d{1,5}")
 
 
@@ -88,7 +89,7 @@ def read_environment(environ: dict[str, str], root: Path, lan: Callable[[], str 
     port = get.number("PORT", 8000, most=65_535)
     bind = get.text("GALLERY_BIND", "127.0.0.1").strip("[]")
     site_url = (get.text("SITE_URL") or own_address(bind, port, lan())).rstrip("/")
-    if urlsplit(site_url).scheme not in {"http", "https"} or not urlsplit(site_url).hostname:
+    if not _is_address(site_url):
         raise ImproperlyConfigured(f"SITE_URL must be an http or https address, not {site_url!r}.")
     environment = Environment(
         secret_key=get.secret("DJANGO_SECRET_KEY"),
@@ -117,7 +118,7 @@ def read_environment(environ: dict[str, str], root: Path, lan: Callable[[], str 
         grace_seconds=get.number("GALLERY_GRACE_SECONDS", DEFAULT_GRACE),
         signup=get.choice("GALLERY_SIGNUP", ("open", "invite", "closed"), "open"),  # type: ignore[arg-type]
     )
-    _check_groups(environment, grace=get.text("GALLERY_GRACE_SECONDS"))
+    _check_groups(environment)
     return environment
 
 
@@ -135,7 +136,7 @@ def generated_secret(data_dir: Path) -> str:
     return path.read_text().strip()
 
 
-def _check_groups(environment: Environment, grace: str) -> None:
+def _check_groups(environment: Environment) -> None:
     if environment.https and not environment.secret_key:
         raise ImproperlyConfigured("DJANGO_SECRET_KEY is missing: it must be set when SITE_URL is https.")
     if RETENTIONS.index(environment.default_retention) > RETENTIONS.index(environment.max_retention):
@@ -145,9 +146,9 @@ def _check_groups(environment: Environment, grace: str) -> None:
     # A bucket alone is one server with its files in S3; a table is what the Lambda reads, and it deletes in a bucket.
     aws = {"GALLERY_BUCKET": environment.bucket, "AWS_REGION": environment.aws_region}
     _all_or_none(aws, needed_by=("GALLERY_BUCKET",))
-    # The Lambda deletes by a grace of its own: it has to be said on both sides, and it has to be the same.
-    records = {"GALLERY_TABLE": environment.table, **aws, "GALLERY_GRACE_SECONDS": grace}
-    _all_or_none(records, needed_by=("GALLERY_TABLE",))
+    _all_or_none({"GALLERY_TABLE": environment.table, **aws}, needed_by=("GALLERY_TABLE",))
+    if environment.bucket:
+        _check_aws(environment)
     cloudfront = {
         "CLOUDFRONT_DOMAIN": environment.cloudfront_domain,
         "CLOUDFRONT_KEY_ID": environment.cloudfront_key_id,
@@ -158,6 +159,23 @@ def _check_groups(environment: Environment, grace: str) -> None:
         raise ImproperlyConfigured("CLOUDFRONT_DOMAIN is missing: CLOUDFRONT_DISTRIBUTION_ID is set and needs it.")
     if environment.cloudfront_domain:
         _check_cloudfront(environment)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+def _check_aws(environment: Environment) -> None:
+    """What the SDK would only refuse when it is first asked for something."""
+    if not _REGION.fullmatch(environment.aws_region):
+        raise ImproperlyConfigured("AWS_REGION must be a region such as eu-central-1.")
+    endpoint = environment.aws_endpoint_url
+    if endpoint and not _is_address(endpoint):
+        raise ImproperlyConfigured(f"AWS_ENDPOINT_URL must be an http or https address, not {endpoint!r}.")
 
 
 def _check_cloudfront(environment: Environment) -> None:

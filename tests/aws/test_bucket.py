@@ -264,6 +264,9 @@ def test_a_missing_bucket_is_named(store: BucketMediaStorage, monkeypatch: pytes
     monkeypatch.setattr(store, "bucket_name", "nowhere")
     with pytest.raises(StorageError, match="GALLERY_BUCKET names nothing"):
         store.check()
+    monkeypatch.setattr(store, "bucket_name", "No Bucket!")
+    with pytest.raises(StorageError, match="GALLERY_BUCKET is not a name"):
+        store.check()
 
 
 @pytest.mark.parametrize(

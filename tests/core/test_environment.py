@@ -61,11 +61,32 @@ def test_links_name_an_address_that_phones_reach(tmp_path: Path, bind: str, lan:
     assert read_environment(named, tmp_path, lambda: lan).site_url == "http://photos.lan"
 
 
-@pytest.mark.parametrize("missing", ["GALLERY_BUCKET", "AWS_REGION", "GALLERY_GRACE_SECONDS"])
+@pytest.mark.parametrize("missing", ["GALLERY_BUCKET", "AWS_REGION"])
 def test_half_an_aws_names_what_is_missing(tmp_path: Path, missing: str) -> None:
     given = {name: value for name, value in AWS.items() if name != missing}
     assert _refusal(given, tmp_path).startswith(f"{missing} is missing")
     assert read_environment(AWS, tmp_path).bucket == "photos"
+
+
+def test_records_go_by_the_usual_grace_when_no_other_is_said(tmp_path: Path) -> None:
+    given = {name: value for name, value in AWS.items() if name != "GALLERY_GRACE_SECONDS"}
+    assert read_environment(given, tmp_path).grace_seconds == 86_400
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_REGION", "eu central 1"),
+        ("AWS_REGION", "eu-central-1/"),
+        ("AWS_ENDPOINT_URL", "localhost:9000"),
+        ("AWS_ENDPOINT_URL", "ftp://localhost"),
+        ("AWS_ENDPOINT_URL", "http://localhost:port"),
+        ("AWS_ENDPOINT_URL", "https://"),
+    ],
+)
+def test_what_the_sdk_could_not_use_is_named_at_the_start(tmp_path: Path, name: str, value: str) -> None:
+    assert _refusal(AWS | {name: value}, tmp_path).startswith(f"{name} must be")
+    assert read_environment({name: value}, tmp_path).bucket == "", "without a bucket nobody asks for it"
 
 
 def test_a_bucket_without_a_table_is_one_server_with_its_files_in_s3(tmp_path: Path) -> None:

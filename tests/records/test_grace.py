@@ -103,6 +103,14 @@ def test_a_site_says_its_grace_before_its_first_record(
 
 
 @pytest.mark.django_db
+def test_a_table_with_other_keys_is_named(client: Client, store: TableRecords, service: Service) -> None:
+    service.fail("GetItem", "ValidationException")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["down"]) == (503, ["metadata"])
+    assert answer.json()["reasons"]["metadata"] == "GALLERY_TABLE names no table with the keys pk and sk."
+
+
+@pytest.mark.django_db
 def test_of_two_sites_that_start_at_once_one_says_it(store: TableRecords, table: Table, service: Service) -> None:
     def first(operation: str, request: object) -> None:
         if operation == "UpdateItem":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from cleanup_lambda import records
-from cleanup_lambda.handler import NotConfigured, Settings, _clients, run
+from cleanup_lambda.handler import NotConfigured, Settings, _clients, lambda_handler, run
 from cleanup_lambda.keys import original_key, rendition_key
 from cleanup_lambda.objects import BucketObjects
 from cleanup_lambda.records import ImageRecord
@@ -491,6 +492,34 @@ def test_the_size_of_the_table_may_be_a_secret(sweep: Run, service: Service, tab
     keep(table, *(make_record(DUE) for _ in range(21)))
     service.fail("DescribeTable", "AccessDeniedException", times=10)
     assert sweep()["deleted"] == 0
+
+
+# --- the entry --------------------------------------------------------------------------------------------------------
+
+
+class LateContext:
+    aws_request_id = "late"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 9_999
+
+
+@pytest.mark.parametrize("event", [None, {}, {"allow_mass": "yes"}, "by hand"])
+def test_the_entry_needs_its_environment_alone(
+    service: Service, table: Table, folder: Path, monkeypatch: pytest.MonkeyPatch, event: Any
+) -> None:
+    bucket, named = service.objects.name, {"GALLERY_TABLE": table.name, "GALLERY_GRACE_SECONDS": str(GRACE)}
+    for name, value in (service.environment | named | {"GALLERY_BUCKET": bucket}).items():
+        monkeypatch.setenv(name, value)
+    record = make_record(round(time.time()) - GRACE - 60)
+    table.items[place(record.key)] = record.item
+    store_objects(folder, record)
+    late = lambda_handler(event, LateContext())
+    assert (late["deleted"], late["remaining"]) == (0, True)
+    answer = lambda_handler(event, None)
+    assert answer == {"due": 1, "deleted": 1, "failed": 0, "skipped": 0, "bytes": 7, "remaining": False}
+    assert not table.items
+    assert not objects(folder)
 
 
 # --- configuration ----------------------------------------------------------------------------------------------------
