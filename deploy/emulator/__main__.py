@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -31,6 +32,12 @@ def main() -> int:
     arguments = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell may have left it ignored
         signal.signal(number, _interrupt)
+    beside = os.open(arguments.folder.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(beside, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until this process ends
+    except BlockingIOError:
+        print(f"It runs already, with its data in {arguments.folder}.", file=sys.stderr)
+        return 1
     shutil.rmtree(arguments.folder, ignore_errors=True)  # rows of photos that went with the last emulator
     try:
         _say("Starting AWS on this machine...")

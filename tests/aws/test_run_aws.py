@@ -45,6 +45,10 @@ def test_the_site_starts_on_an_aws_of_its_own_and_ends_with_it(tmp_path: Path) -
         assert environment.stat().st_mode & 0o077 == 0
         assert not any("ACCESS_KEY" in name for name in ours)
         assert _listening_elsewhere(process.pid) == []
+        second = kept | {"PORT": str(free_port())}
+        refused = subprocess.run(command, cwd=ROOT, env=second, capture_output=True, text=True, timeout=60, check=False)
+        assert (refused.returncode, refused.stderr) == (1, f"It runs already, with its data in {folder}.\n")
+        assert wait_until_ready(f"http://127.0.0.1:{port}/readyz", process) == ready, "whose data it left alone"
     finally:
         process.send_signal(signal.SIGINT)
         code = process.wait(timeout=30)
