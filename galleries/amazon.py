@@ -11,6 +11,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     ParamValidationError,
     PartialCredentialsError,
+    ProfileNotFound,
     SSLError,
 )
 
@@ -38,6 +39,8 @@ def explain(error: ClientError | BotoCoreError, variable: str) -> str:
         return "AWS credentials are missing: no role of this machine, no AWS_ACCESS_KEY_ID."
     if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
         return "AWS_ENDPOINT_URL or AWS_REGION: nothing answers there."
+    if isinstance(error, ProfileNotFound):
+        return "AWS_PROFILE names no profile of this machine."
     if isinstance(error, ParamValidationError):
         return f"{variable} is not a name that AWS takes."
     if isinstance(error, SSLError):

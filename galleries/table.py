@@ -81,11 +81,18 @@ class _Rejected(RecordsUnavailable):
 
 
 def open_table(table: str, region: str, endpoint: str, grace: int) -> TableRecords:
-    """The table of this site, whose grace is ``grace`` seconds; nothing is asked of it yet."""
-    session = boto3.session.Session(region_name=region)
-    hurried, patient = (
-        session.client("dynamodb", config=config, endpoint_url=endpoint or None) for config in (HURRIED, PATIENT)
-    )
+    """The table of this site, whose grace is ``grace`` seconds; nothing is asked of it yet.
+
+    Raises:
+        RecordsUnavailable: what the SDK reads by itself (profiles, credentials) is not as it should be.
+    """
+    try:
+        session = boto3.session.Session(region_name=region)
+        hurried, patient = (
+            session.client("dynamodb", config=config, endpoint_url=endpoint or None) for config in (HURRIED, PATIENT)
+        )
+    except BotoCoreError as error:
+        raise RecordsUnavailable(explain(error, "GALLERY_TABLE")) from error
     return TableRecords(table, hurried, patient, grace=grace)
 
 

@@ -118,7 +118,7 @@ def read_environment(environ: dict[str, str], root: Path, lan: Callable[[], str 
         grace_seconds=get.number("GALLERY_GRACE_SECONDS", DEFAULT_GRACE),
         signup=get.choice("GALLERY_SIGNUP", ("open", "invite", "closed"), "open"),  # type: ignore[arg-type]
     )
-    _check_groups(environment)
+    _check_groups(environment, get)
     return environment
 
 
@@ -136,7 +136,7 @@ def generated_secret(data_dir: Path) -> str:
     return path.read_text().strip()
 
 
-def _check_groups(environment: Environment) -> None:
+def _check_groups(environment: Environment, get: _Reader) -> None:
     if environment.https and not environment.secret_key:
         raise ImproperlyConfigured("DJANGO_SECRET_KEY is missing: it must be set when SITE_URL is https.")
     if RETENTIONS.index(environment.default_retention) > RETENTIONS.index(environment.max_retention):
@@ -149,6 +149,8 @@ def _check_groups(environment: Environment) -> None:
     _all_or_none({"GALLERY_TABLE": environment.table, **aws}, needed_by=("GALLERY_TABLE",))
     if environment.bucket:
         _check_aws(environment)
+        keys = {name: get.text(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+        _all_or_none(keys, needed_by=tuple(keys))
     cloudfront = {
         "CLOUDFRONT_DOMAIN": environment.cloudfront_domain,
         "CLOUDFRONT_KEY_ID": environment.cloudfront_key_id,

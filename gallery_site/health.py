@@ -29,7 +29,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     """Database, storage and metadata answer; 503 with the names of those that do not, and why in the log."""
     reasons = look()
     answer: dict[str, object] = {"status": "unavailable" if reasons else "ok", "down": [*reasons], "reasons": reasons}
-    if records().enabled and "database" not in reasons:
+    if settings.GALLERY_TABLE and "database" not in reasons:
         backlog = measure_backlog(now := timezone.now())
         answer["outbox"] = {"depth": backlog.depth, "oldest_seconds": round(backlog.age(now).total_seconds())}
     return JsonResponse(answer, status=503 if reasons else 200)

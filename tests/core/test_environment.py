@@ -21,6 +21,7 @@ AWS = {
     "AWS_REGION": "eu-central-1",
     "GALLERY_GRACE_SECONDS": "86400",
 }
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 CLOUDFRONT = {
     "CLOUDFRONT_DOMAIN": "media.example.org",
     "CLOUDFRONT_KEY_ID": "K1",
@@ -97,6 +98,13 @@ def test_a_bucket_without_a_table_is_one_server_with_its_files_in_s3(tmp_path: P
 
 def test_a_region_alone_is_what_many_machines_have(tmp_path: Path) -> None:
     assert read_environment({"AWS_REGION": "eu-west-1"}, tmp_path).bucket == ""
+
+
+@pytest.mark.parametrize("missing", KEYS)
+def test_half_a_key_names_its_other_half(tmp_path: Path, missing: str) -> None:
+    half = {name: "AKIAEXAMPLE" for name in KEYS if name != missing}
+    assert _refusal(AWS | half, tmp_path).startswith(f"{missing} is missing")
+    assert read_environment(half, tmp_path).bucket == "", "without a bucket it is nobody's business"
 
 
 @pytest.mark.parametrize("missing", CLOUDFRONT)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from io import StringIO
+from typing import TYPE_CHECKING
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -23,6 +24,9 @@ from tests.core.world import DAY, add, problem_of, reload
 from tests.records.service import Service
 from tests.records.table import Item, Table
 from tests.records.test_sweep_table import GRACE, LIVE, Run, keep, make_record, place, said, sweep
+
+if TYPE_CHECKING:
+    from pytest_django import Settings
 
 __all__ = ["sweep"]  # the fixture
 STATE = place(STATE_KEY)
@@ -108,6 +112,17 @@ def test_a_table_with_other_keys_is_named(client: Client, store: TableRecords, s
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["down"]) == (503, ["metadata"])
     assert answer.json()["reasons"]["metadata"] == "GALLERY_TABLE names no table with the keys pk and sk."
+
+
+@pytest.mark.django_db
+def test_a_profile_that_is_not_there_is_named(
+    client: Client, store: TableRecords, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    settings.GALLERY_TABLE = "another"  # so that its clients are made now
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["down"]) == (503, ["metadata"])
+    assert answer.json()["reasons"]["metadata"] == "AWS_PROFILE names no profile of this machine."
 
 
 @pytest.mark.django_db
