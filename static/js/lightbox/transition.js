@@ -17,6 +17,7 @@ export async function morph(from, change, to) {
     target = to();
     if (target) target.style.viewTransitionName = NAME;
   });
+  transition.ready.catch(() => {}); // Skipped, by another one that began: the change itself was made.
   try {
     await transition.finished;
   } finally {
