@@ -4,9 +4,9 @@ revoking them."""
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import segno
@@ -18,14 +18,15 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from galleries.access import own_gallery, own_link, own_links
+from galleries.access import own_gallery, own_link, own_links, parse_ids
 from galleries.forms import LinkEditForm, LinkForm
 from galleries.links import change_link, create_link, delete_link, switch_link
 from galleries.models import Link
+from galleries.models.links import LinkQuerySet
 from galleries.problems import Problem
 from galleries.views.requests import PersonRequest
 
-SHOWN = 200  # links on a page; a person has 50 open ones at most
+SHOWN = 100  # links on a page; a person has 50 open ones at most
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,13 @@ class Row:
     state: str
 
 
-def make_rows(links: Iterable[Link], now: datetime) -> list[Row]:
-    return [Row(link, link.state(now)) for link in links]
+def read_rows(links: LinkQuerySet, after: str, now: datetime) -> dict[str, Any]:
+    """A page of ``links``, newest first, after the one with the id ``after``, and the address of the next page."""
+    known = parse_ids([after])
+    found = list((links.filter(id__lt=known[0]) if known else links)[: SHOWN + 1])
+    page = found[:SHOWN]
+    next_url = f"?after={page[-1].hex}" if len(found) > SHOWN else ""
+    return {"rows": [Row(link, link.state(now)) for link in page], "next_url": next_url}
 
 
 @login_required
@@ -45,7 +51,8 @@ def make_rows(links: Iterable[Link], now: datetime) -> list[Row]:
 def mine(request: PersonRequest) -> HttpResponse:
     """Every link that I made, newest first."""
     now = timezone.now()
-    return render(request, "links/mine.html", {"rows": make_rows(own_links(request.user, now)[:SHOWN], now)})
+    page = read_rows(own_links(request.user, now), request.GET.get("after", ""), now)
+    return render(request, "links/mine.html", page)
 
 
 @login_required
@@ -60,9 +67,9 @@ def of_gallery(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
             return redirect(create_link(gallery, now=now, **form.wishes()))
         except Problem as problem:
             form.add_error(None, problem.sentence)
-    rows = make_rows(own_links(request.user, now).filter(gallery=gallery)[:SHOWN], now)
+    page = read_rows(own_links(request.user, now).filter(gallery=gallery), request.GET.get("after", ""), now)
     status = 422 if request.method == "POST" else 200
-    context = {"gallery": gallery, "form": form, "rows": rows}
+    context = {"gallery": gallery, "form": form, **page}
     return render(request, "links/gallery_links.html", context, status=status)
 
 
@@ -133,5 +140,6 @@ def qr_code(request: PersonRequest, link_id: UUID) -> HttpResponse:
 @require_safe
 def card(request: PersonRequest, link_id: UUID) -> HttpResponse:
     """A card for the table: made to be printed."""
-    link = own_link(request.user, link_id, timezone.now())
-    return render(request, "links/card.html", {"link": link})
+    now = timezone.now()
+    link = own_link(request.user, link_id, now)
+    return render(request, "links/card.html", {"link": link, "state": link.state(now)})

@@ -170,11 +170,12 @@ def _frame(guest: Guest) -> dict[str, Any]:
         "guest": guest,
         "gallery": gallery,
         "may_download": may(guest, Right.DOWNLOAD) and link.downloads_left != 0,
-        "downloads_left": link.downloads_left,
+        "downloads_left": link.downloads_left if may(guest, Right.DOWNLOAD) else None,
         "count": gallery.live_count,
         "bytes": gallery.live_bytes,
         "first_gone": min(filter(None, [gallery.first_gone, link.ends_at])),
         "last_gone": link.closes_at,
+        "link_ends_first": link.closes_at == link.ends_at,
         "visit_url": reverse("galleries:visit", args=token),
         "pass_url": reverse("galleries:visit-pass", args=token),
         "zip_url": reverse("galleries:visit-zip", args=token),
@@ -184,10 +185,11 @@ def _frame(guest: Guest) -> dict[str, Any]:
 
 
 def guest_tiles(guest: Guest, images: list[Image], addresses: Addresses, numbering: Numbering) -> list[Tile]:
-    """Neighbouring pictures (newest first) as a visitor sees them: under neutral names, at the link's addresses."""
+    """Neighbouring pictures (newest first) as a visitor sees them: under neutral names, at the link's addresses, and
+    for no longer than the link lasts."""
     if not images:
         return []
-    token = guest.token
+    token, end = guest.token, guest.link.ends_at
     first = numbering.number_of(images[0])
     downloads = may(guest, Right.DOWNLOAD)
     return [
@@ -196,6 +198,7 @@ def guest_tiles(guest: Guest, images: list[Image], addresses: Addresses, numberi
             href=reverse("galleries:visit-image", args=[token, tile.image.hex]),
             original_href=reverse("galleries:visit-original", args=[token, tile.image.hex]) if downloads else "",
             label=numbering.name(first - place, tile.image.extension),
+            expires_at=min(tile.expires_at or end, end),
         )
         for place, tile in enumerate(make_tiles(guest.link.gallery, images, addresses))
     ]

@@ -1,15 +1,35 @@
 // Handing a link on: copy, the phone's share sheet, print. Without this script the address is a field to select from.
 import { say } from "./toasts.js";
 
-async function copy(address) {
+async function copy(button) {
+  const address = button.dataset.copy;
   try {
     await navigator.clipboard.writeText(address);
     say("Copied.");
   } catch {
-    const field = document.querySelector("[data-select]");
-    field?.select();
-    say("Select the address and copy it by hand.", "warning");
+    copySelected(button, address);
   }
+}
+
+/** On plain http there is no clipboard to write to, but what is selected may be copied. */
+function copySelected(button, address) {
+  const field = document.createElement("textarea");
+  field.value = address;
+  field.readOnly = true;
+  field.className = "visually-hidden";
+  button.after(field);
+  field.focus({ preventScroll: true });
+  field.select();
+  const isCopied = document.execCommand("copy");
+  field.remove();
+  button.focus();
+  if (isCopied) return say("Copied.");
+  const shown = document.querySelector("[data-select]");
+  shown?.select();
+  say(
+    shown ? "Copy what is selected by hand." : "Copying did not work. Open the link to see its address.",
+    "warning",
+  );
 }
 
 async function share(button) {
@@ -22,7 +42,7 @@ async function share(button) {
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
-  button.addEventListener("click", () => copy(button.dataset.copy));
+  button.addEventListener("click", () => copy(button));
 }
 for (const button of document.querySelectorAll("[data-share-link]")) {
   button.hidden = !navigator.share;

@@ -42,6 +42,7 @@ async function fetchPass() {
     const address = new URL(holder.dataset.passUrl, location.href);
     address.searchParams.set("ids", waiting().join(","));
     const answer = await fetch(address, { headers: { Accept: "application/json" } });
+    if (answer.status === 410) location.reload(); // A link that ended says so.
     if ([403, 404, 410].includes(answer.status)) return; // Gone, or not for us any more: nothing to ask for.
     if (!answer.ok) throw new Error(`pass: ${answer.status}`);
     const fresh = await answer.json();

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from galleries.links import is_passcode
 from galleries.models import Gallery, Link
+from galleries.views import links
 from gallery_site.accounts.models import User
 from tests.links.conftest import MakeLink
 
@@ -91,6 +92,24 @@ def test_list_says_what_was_done_with_each(alice_client: Client, make_link: Make
     assert "opened 12×, downloaded 7× of 9" in html
 
 
+def test_list_goes_on_to_the_oldest_link(
+    alice_client: Client, make_link: MakeLink, monkeypatch: pytest.MonkeyPatch, gallery: Gallery
+) -> None:
+    monkeypatch.setattr(links, "SHOWN", 2)
+    for number in range(3):
+        make_link(name=f"Link {number}")
+    for path in ("/links/", f"/g/{gallery.hex}/links/"):
+        html = alice_client.get(path).content.decode()
+        found = re.search(r'href="([^"]+)">Older links', html)
+        assert found
+        older = alice_client.get(path + found[1]).content.decode()
+        assert [sorted(set(re.findall(r"Link \d", each))) for each in (html, older)] == [
+            ["Link 1", "Link 2"],
+            ["Link 0"],
+        ]
+        assert "Older links" not in older
+
+
 def test_qr_code_is_an_svg_of_the_address(alice_client: Client, make_link: MakeLink, gallery: Gallery) -> None:
     Gallery.objects.update(title="<script>alert(1)</script>")
     answer = alice_client.get(f"/links/{make_link().hex}/qr.svg")
@@ -106,3 +125,6 @@ def test_card_names_the_gallery_and_asks_for_no_secret(alice_client: Client, mak
     assert "Summer" in html
     assert "Ask for the passcode" in html
     assert "sea side" not in html
+    assert "opens nothing" not in html
+    alice_client.post(f"/links/{link.hex}/switch/", {"on": "0"})
+    assert "opens nothing now: it is revoked." in alice_client.get(f"/links/{link.hex}/card/").content.decode()

@@ -87,6 +87,20 @@ def test_time_left_is_said_in_words_and_in_three_steps(
     assert (f'class="{step.strip()}"' in facts) == bool(step)
 
 
+def test_pictures_go_with_a_link_that_ends_before_them(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
+    """What the clock hides under an open page, and what is said of the time left: of each the nearer end."""
+    for seed, expires_at in enumerate((timezone.now() + timedelta(minutes=61), None)):
+        Image.objects.filter(id=store_image(gallery, seed).id).update(expires_at=expires_at)
+    link = make_link(ends_at=timezone.now() + timedelta(hours=5, minutes=1))
+    html = client.get(page(link)).content.decode()
+    ends = sorted(map(int, re.findall(r'data-expires="(\d+)"', html)))
+    assert (len(ends), ends[0] < ends[1], ends[1]) == (2, True, int(link.ends_at.timestamp()))
+    assert sorted(re.findall(r'<span class="tile-left[^"]*">([^<]+)', html)) == ["1 hour left", "5 hours left"]
+    assert "These photos are gone." not in html
+    Image.objects.update(expires_at=timezone.now() + timedelta(hours=2))
+    assert "These photos are gone." in client.get(page(link)).content.decode()
+
+
 def test_page_is_sent_packed(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
     """On a slow line its 100 kB are half of what a visitor waits for."""
     store_image(gallery)
@@ -116,6 +130,9 @@ def test_looking_opens_no_original(client: Client, make_link: MakeLink, gallery:
     html = client.get(page(link)).content.decode()
     assert "original" not in html.replace("data-original", "")
     assert page(link, "zip/") not in html
+    link.max_downloads = 5  # of a link that gave downloads once
+    link.save()
+    assert "download" not in client.get(page(link)).content.decode()
     for rest in (f"i/{image.hex}/original/", "zip/"):
         assert client.get(page(link, rest)).status_code == 403
     assert client.post(page(link, "zip/"), {"ids": [image.hex]}).status_code == 403
