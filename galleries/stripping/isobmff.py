@@ -3,11 +3,12 @@
 Boxes that are not known to be needed become free space; names and times inside needed ones are zeroed. Of the
 media data only the bytes that belong to a picture item or a sample of a picture track survive: Exif, XMP and
 the rest of the items go because nothing keeps them. All pictures in the file stay, thumbnails, depth and gain
-maps included (viewers use them). How the picture is turned lies in properties (irot, imir), which stay; the
-orientation in Exif is for information only (ISO/IEC 23008-12, A.2) and goes with it. The file ends with its
-last needed box.
+maps included (viewers use them); one that is a JPEG loses its own metadata. How the picture is turned lies in
+properties (irot, imir), which stay; the orientation in Exif is for information only (ISO/IEC 23008-12, A.2)
+and goes with it. The file ends with its last needed box.
 """
 
+from galleries.stripping import jpeg
 from galleries.stripping.boxes import Box, BoxFile
 from galleries.stripping.errors import CorruptContainer
 from galleries.stripping.isobmff_items import MediaSpans, read_meta
@@ -37,6 +38,8 @@ def strip(data: bytes) -> list[bytes | bytearray | memoryview]:
     for start, end in [*media, *spans.idat]:
         for gap in list(gaps(pictures, start, end)):
             file.zero(*gap)
+    for extents in spans.jpegs:
+        _blank_jpeg(file, extents)
     _write_empty_exif(file, spans, merged([*media, *spans.idat]))
     return [memoryview(file.buffer)[: _end_of_needed(boxes, pictures)]]
 
@@ -71,16 +74,36 @@ def _brands(file: BoxFile, ftyp: Box) -> frozenset[bytes]:
 
 
 def _checked_pictures(spans: MediaSpans, media: list[Span]) -> list[Span]:
-    """All bytes of pictures, merged: each within media data, none of them metadata as well."""
+    """All bytes of pictures, merged: each within media data, none of them metadata or a JPEG's as well."""
     places = merged([*media, *spans.idat])
-    pictures = merged(spans.pictures)
+    others, jpegs = merged(spans.pictures), [span for extents in spans.jpegs for span in extents]
+    pictures = merged([*others, *jpegs])
     if not pictures:
         raise CorruptContainer("isobmff: no picture")
+    if _length(pictures) != _length(others) + _length(jpegs):
+        raise CorruptContainer("isobmff: a JPEG shares bytes with another picture")
     if not all(holds(places, start, end) for start, end in pictures):
         raise CorruptContainer("isobmff: a picture lies outside of the media data")
     if any(touches(pictures, start, end) for start, end in spans.metadata):
         raise CorruptContainer("isobmff: a picture shares bytes with metadata")
     return pictures
+
+
+def _length(spans: list[Span]) -> int:
+    return sum(end - start for start, end in spans)
+
+
+def _blank_jpeg(file: BoxFile, extents: list[Span]) -> None:
+    """Zero the metadata of a picture that is a JPEG; all of it when nobody could read it as one."""
+    data = b"".join(bytes(file.buffer[start:end]) for start, end in extents)
+    try:
+        data = jpeg.blank(data)
+    except CorruptContainer:
+        data = bytes(len(data))
+    position = 0
+    for start, end in extents:
+        file.buffer[start:end] = data[position : position + end - start]
+        position += end - start
 
 
 def _write_empty_exif(file: BoxFile, spans: MediaSpans, places: list[Span]) -> None:

@@ -17,7 +17,8 @@ _PICTURES = frozenset(
     | {b"grid", b"iovl", b"iden", b"tmap"}
 )
 # Properties that decoders need or that change how the picture looks. Not here, hence blanked: descriptions and
-# accessibility texts (udes, altt), times (crtt, mdft), where the camera stood (cmin, cmex), uuid.
+# accessibility texts (udes, altt), times (crtt, mdft), where the camera stood (cmin, cmex), the head that JPEG items
+# may share (jpgC, which has places for comments), uuid.
 _PROPERTIES = frozenset(
     {
         b"ispe",
@@ -33,7 +34,7 @@ _PROPERTIES = frozenset(
         b"a1op",
         b"a1lx",
     }
-    | {b"av1C", b"hvcC", b"lhvC", b"avcC", b"vvcC", b"evcC", b"jpgC", b"j2kH", b"uncC", b"cmpd", b"icef"}
+    | {b"av1C", b"hvcC", b"lhvC", b"avcC", b"vvcC", b"evcC", b"j2kH", b"uncC", b"cmpd", b"icef"}
     | {b"clli", b"mdcv", b"cclv", b"amve", b"reve", b"ndwt", b"tols", b"oinf", b"subs", b"iscl"}
 )
 _IN_FILE, _IN_IDAT = 0, 1
@@ -46,6 +47,7 @@ class MediaSpans:
     pictures: list[Span] = field(default_factory=list)
     metadata: list[Span] = field(default_factory=list)
     exif: list[Span] = field(default_factory=list)  # the first extent of each Exif item
+    jpegs: list[list[Span]] = field(default_factory=list)  # pictures that are whole files, with places for metadata
     idat: list[Span] = field(default_factory=list)  # the small media boxes inside meta boxes
     extents_left: int = MAX_EXTENTS
 
@@ -168,6 +170,9 @@ def _place(
         placed = [(base + start, end if stop < 0 else base + stop) for start, stop in location.extents]
         if is_picture and any(stop > end or start > stop for start, stop in placed):
             raise CorruptContainer("isobmff: a picture lies outside of the file")
-        (spans.pictures if is_picture else spans.metadata).extend(placed)
+        if kind == b"jpeg":
+            spans.jpegs.append(placed)
+        else:
+            (spans.pictures if is_picture else spans.metadata).extend(placed)
         if kind == b"Exif" and placed:
             spans.exif.append(placed[0])

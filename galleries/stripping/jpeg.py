@@ -77,6 +77,38 @@ def strip(data: bytes) -> list[bytes | memoryview]:
     return [b"\xff\xd8", kept.jfif, app1, kept.adobe, *_coherent_icc(kept), *kept.body, b"\xff\xd9"]
 
 
+def blank(data: bytes) -> bytes:
+    """A JPEG inside another container, which knows its length: everything that is no picture and no colour is zeroed.
+    Raises `CorruptContainer`."""
+    if data[:2] != b"\xff\xd8":
+        raise CorruptContainer("jpeg: no start of image")
+    blanked, end = bytearray(len(data)), 2
+    blanked[:2] = b"\xff\xd8"
+    for segment in _segments(data):
+        end = segment.end
+        kept = _kept_in_place(segment, data)
+        blanked[segment.start : kept] = data[segment.start : kept]
+        if segment.marker == _COM:  # an empty one would still be shown as a comment
+            blanked[segment.start + 1] = _APP15
+    end = data.index(b"\xff\xd9", end)
+    blanked[end : end + 2] = b"\xff\xd9"
+    return bytes(blanked)
+
+
+def _kept_in_place(segment: _Segment, data: bytes) -> int:
+    """The end of what stays of a segment; of application data at least marker and length."""
+    if segment.marker in _FRAMES or segment.marker in _TABLES or segment.marker in (_SOS, 0):
+        return segment.end
+    begins = data[segment.payload : min(segment.end, segment.payload + _ICC_HEADER_BYTES)]
+    if segment.marker == _APP2 and begins.startswith(b"ICC_PROFILE\0"):
+        return segment.end
+    if segment.marker == _APP0 and begins.startswith(b"JFIF\0"):
+        return min(segment.payload + _JFIF_BYTES - 2, segment.end)  # without its thumbnail
+    if segment.marker == _APP14 and begins.startswith(b"Adobe"):
+        return min(segment.payload + _ADOBE_BYTES, segment.end)
+    return segment.payload
+
+
 def _segments(data: bytes) -> Iterator[_Segment]:
     """Each segment up to the end of image; the coded data of a scan comes as a segment with marker 0."""
     position = 2

@@ -9,7 +9,18 @@ from PIL import Image
 
 from galleries.stripping import CorruptContainer
 from tests import photos
-from tests.stripping.containers import box, decode, full_box, open_picture, private_info, saved, strip, tiff
+from tests.stripping.containers import (
+    after_soi,
+    box,
+    decode,
+    full_box,
+    open_picture,
+    private_info,
+    saved,
+    segment,
+    strip,
+    tiff,
+)
 
 AVIF = saved("AVIF", exif=b"Exif\0\0" + tiff(6), xmp=b"<x:xmpmeta>private</x:xmpmeta>", icc_profile=None)
 PLAIN = saved("AVIF")
@@ -128,6 +139,61 @@ def test_isobmff_items_inside_meta_are_kept_or_zeroed_alike() -> None:
     stripped = strip(FTYP + meta(*items, idat=b"grid" + SECRET), "heic")
     assert b"idatgrid" in stripped
     assert b"private" not in stripped
+
+
+JPEG = saved("JPEG", quality=80, icc_profile=b"profile of a screen")
+TOLD = after_soi(
+    JPEG,
+    segment(0xE1, b"Exif\0\0" + tiff(6)),
+    segment(0xE0, b"JFIF\0\1\2\0" + struct.pack(">HHBB", 1, 1, 2, 1) + SECRET),
+    segment(0xED, b"Photoshop 3.0\0" + SECRET),
+    segment(0xEE, b"Adobe\0\x64\0\0\0\0\1" + SECRET),
+    b"private words between\xff\xff",
+    segment(0xFE, SECRET),
+)
+
+
+def test_isobmff_picture_that_is_a_jpeg_loses_its_own_metadata() -> None:
+    """A preview in a HEIC: it stays where it is, shows what it showed, and tells nothing."""
+    data = build([(b"av01", 0, len(PIXELS)), (b"jpeg", len(PIXELS), len(TOLD) + 20)], PIXELS + TOLD + SECRET[:20])
+    stripped = strip(data, "heic")
+    assert len(stripped) == len(data)
+    assert PIXELS in stripped
+    assert b"private" not in stripped
+    preview = stripped[stripped.index(b"\xff\xd8") :]
+    assert preview.endswith(b"\xff\xd9" + bytes(20))
+    shown, before = decode(preview), decode(JPEG)
+    assert before
+    assert shown == before
+    assert private_info(preview) == {}
+    assert strip(stripped, "heic") == stripped
+
+
+def test_isobmff_jpeg_in_pieces_loses_its_metadata_too() -> None:
+    one = Item(1, b"av01", 0, 4, method=1)
+    half = len(TOLD) // 2
+    places = struct.pack(">HHHHII", 1, 1, 0, 1, 0, 4)
+    places += struct.pack(">HHHHIIII", 2, 1, 0, 2, 4 + len(TOLD) - half, half, 4, len(TOLD) - half)
+    iloc = full_box(b"iloc", 1, b"\x44\x00", struct.pack(">H", 2), places)
+    whole = meta(one, Item(2, b"jpeg", 4, len(TOLD), method=1), idat=b"av01" + TOLD[half:] + TOLD[:half])
+    pieces = whole.replace(whole[whole.index(b"iloc") - 4 :][: len(iloc) - 8], iloc, 1)
+    size = struct.unpack(">I", pieces[:4])[0] + len(pieces) - len(whole)
+    stripped = strip(FTYP + struct.pack(">I", size) + pieces[4:], "heic")
+    assert b"idat" + b"av01" in stripped
+    assert b"private" not in stripped
+
+
+@pytest.mark.parametrize("bad", [SECRET, TOLD[:60] + SECRET, b"\xff\xd8\xff\xe1\xff\xff" + SECRET], ids=len)
+def test_isobmff_jpeg_that_nobody_could_read_is_zeroed(bad: bytes) -> None:
+    stripped = strip(build([(b"av01", 0, len(PIXELS)), (b"jpeg", len(PIXELS), len(bad))], PIXELS + bad), "heic")
+    assert stripped.endswith(PIXELS + bytes(len(bad)))
+
+
+@pytest.mark.parametrize("other", [b"av01", b"jpeg"])
+def test_isobmff_jpeg_that_shares_bytes_with_another_picture_is_corrupt(other: bytes) -> None:
+    data = build([(b"av01", 0, 4), (b"jpeg", 4, len(JPEG)), (other, len(JPEG), 8)], b"av01" + JPEG + bytes(4))
+    with pytest.raises(CorruptContainer, match="shares bytes with another"):
+        strip(data, "heic")
 
 
 @pytest.mark.parametrize("kind", [b"uuid", b"udta", b"free", b"skip", b"mpvd", b"XMP_"])
