@@ -26,15 +26,21 @@ def make_scalable(image: Image.Image) -> Image.Image:
 
     Ink of palettes and one transparent colour (tRNS) become alpha. 16-bit grey is scaled, not clipped.
     """
-    mode = image.mode
+    mode, transparent = image.mode, image.info.get("transparency")
     if mode.startswith("I;16"):
         # convert() would clip at 255, and a picture would be white. 65535 / 257 = 255.
         grey = image if mode == "I;16" else image.convert("I")
-        return grey.point(lambda value: value * (1 / 257) + 0.5).convert("L")
-    has_transparency = "transparency" in image.info
+        scaled = grey.point(lambda value: value * (1 / 257) + 0.5).convert("L")
+        if not isinstance(transparent, int):
+            return scaled
+        scaled.info["transparency"] = int(transparent / 257 + 0.5)
+        return scaled.convert("LA")
+    has_transparency = transparent is not None
     if mode in ("L", "1"):
         return image.convert("LA") if has_transparency else image.convert("L")
     if mode == "RGB":
+        if isinstance(transparent, tuple) and max(transparent) > 255:  # of 16 bits, which Pillow leaves at that
+            image.info["transparency"] = tuple(part >> 8 for part in transparent)
         return image.convert("RGBA") if has_transparency else image
     if mode in ("LA", "RGBA", "CMYK"):
         return image

@@ -40,6 +40,10 @@ class Limits:
     # 640 MiB are 223 MP; the rest of the address space is for the picture at scale and the process itself.
     max_coefficient_bytes: int = 640 * MIB
 
+    # One packed text or colour profile of a PNG, unpacked. A printer's profile has 2 MB, an editor's history in XMP
+    # more; Pillow's own limit of 1 MiB refuses the whole picture over it.
+    max_packed_text: int = 16 * MIB
+
     # The slowest good files (a 64 MP PNG, a 50 MP HEIC) take 2 to 4 s here; five times that.
     cpu_seconds: int = 20
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 
-from PIL import Image, JpegImagePlugin, features
+from PIL import Image, JpegImagePlugin, PngImagePlugin, features
 
 from galleries.decoding import colour, exif
 from galleries.decoding.kinds import HEAD_BYTES, Kind, count_gif_frames, sniff_kind
@@ -74,6 +74,7 @@ def open_picture(source: BinaryIO, limits: Limits, latest: datetime, long_edge: 
     kind = _check_format(_check_bytes(source))
     # Pillow raises above twice this, for WebP before it allocates the canvas. Warnings are off there.
     Image.MAX_IMAGE_PIXELS = (_pixel_limit(kind, limits) + 1) // 2
+    PngImagePlugin.MAX_TEXT_CHUNK = limits.max_packed_text
     try:
         source.seek(0)
         with Image.open(source, formats=kind.formats) as image:

@@ -15,6 +15,7 @@ from PIL import ExifTags, Image, ImageDraw, PngImagePlugin
 from galleries.decoding import DecodedImage, Decoder, ImageRejected, Limits
 from galleries.decoding.exif import name_camera, parse_taken_at
 from galleries.decoding.kinds import count_gif_frames, sniff_kind
+from tests import photos
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -266,6 +267,16 @@ def test_transparent_palette_is_shown_on_white(decode: Decode) -> None:
 def test_transparent_colour_of_png_is_shown_on_white(decode: Decode) -> None:
     preview = preview_of(decode(encode(Image.new("RGB", (40, 30), (9, 8, 7)), transparency=(9, 8, 7))))
     assert preview.getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_transparent_colour_of_sixteen_bits_is_shown_on_white(decode: Decode) -> None:
+    grey = Image.new("I;16", (40, 30), 0x8080)
+    grey.putpixel((20, 15), 0x2000)
+    preview = preview_of(decode(encode(grey, transparency=0x8080)))
+    assert preview.getpixel((5, 5)) == (255, 255, 255)
+    for name in ("tbbn2c16.png", "tbgn2c16.png"):
+        data = photos.path(f"pngsuite/{name}").read_bytes()
+        assert preview_of(decode(data)).convert("L").getpixel((0, 0)) > 245, name  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("profile", [b"", b"garbage", b"\0" * 128, bytes(range(256)) * 40])
