@@ -4,7 +4,8 @@ from a backup, or somebody changed an item by hand. In everyday life the outbox 
 Rows are the truth. A record that is behind or missing is written as the drain writes it. One that is ahead of its row
 (the database is older than the table), or that says something else at the same version, gets a row of a later version,
 because a version stands for one content for ever. What is claimed is never written over. A reserved version is its
-request's alone (LIFECYCLE rule 3): such a row waits, and the drain takes care of it.
+request's alone (LIFECYCLE rule 3): such a row waits, and the drain takes care of it, by its outbox entry. One without
+an entry was left by a request that died, or was refused, while the site had no table yet.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ Progress = Callable[[int], None]
 
 @dataclass
 class Findings:
-    """What differs. ``counts`` by kind: missing, behind, ahead, different, damaged, claimed, orphan, young, foreign;
+    """What differs. ``counts`` by kind: missing, behind, ahead, different, damaged, claimed, abandoned, orphan, young,
+    foreign;
     ``examples`` names some of each; ``last`` is the last image that was compared, to go on from."""
 
     compared: int = 0
@@ -105,8 +107,8 @@ class Comparison:
         for images in _pages(ready, after):
             settled = {row.id: image_record(row) for row in images if not row.reserved}
             self.found.compared += len(images) - len(settled)
-            self.found.waiting += len(images) - len(settled)
             self._compare(settled, Image, OutboxEntry)
+            self._look_at_reserved([row for row in images if row.reserved])
             self.found.last = images[-1].hex
             progress(self.found.compared)
 
@@ -152,6 +154,23 @@ class Comparison:
             self.found.note(kind, identifier.hex)
         if self.apply:
             self._put_right(differing, wanted, items, model)
+
+    def _look_at_reserved(self, rows: Sequence[Image]) -> None:
+        """Reserved versions that nobody will come back to become settled ones."""
+        if not rows:
+            return
+        # One statement, so that none is among them that was confirmed between two looks.
+        left = Image.objects.filter(id__in=[row.id for row in rows], reserved=True, outbox_entry=None)
+        abandoned = dict(left.values_list("id", "version"))
+        self.found.waiting += len(rows) - len(abandoned)
+        wanted = {row.id: image_record(row) for row in rows if row.id in abandoned}
+        items = {_place(item): item for item in self.table.read([record.key for record in wanted.values()])}
+        for identifier, record in wanted.items():
+            self.found.note("abandoned", identifier.hex)
+            if self.apply:
+                self.pace.take(1)
+                there = version_of(items.get(_place(record.key), {}))
+                self.found.written += self._overtake(Image, identifier, abandoned[identifier], there or 0)
 
     @staticmethod
     def _unsettled(ids: Mapping[UUID, str], wanted: Mapping[UUID, Record], model: Any, entries: Any) -> set[UUID]:
