@@ -194,7 +194,7 @@ class Drain:
         left = kind.entries.objects.filter(**{f"{kind.field}__in": ids}, attempts__gt=0)
         failed = list(left.values_list(kind.field, "attempts"))
         with transaction.atomic():
-            for identifier, attempts in failed:  # a newer change has set attempts to 0, and is not put off
+            for identifier, attempts in sorted(failed):  # a newer change has set attempts to 0, and is not put off
                 entry = kind.entries.objects.filter(**{kind.field: identifier}, attempts=attempts)
                 entry.update(next_try=now + self.backoff(attempts))
         return len(ids) - len(failed)
@@ -269,7 +269,7 @@ def _publish(kind: Kind, ids: Sequence[UUID], *, patient: bool) -> None:
     written = records().publish(wanted, patient=patient)
     crash.point("drain.published")
     with transaction.atomic():
-        for identifier in written:
+        for identifier in sorted(written):  # as changes of many write them: no two can wait for each other
             version = wanted[identifier].version
             kind.entries.objects.filter(**{kind.field: identifier}, version__lte=version).delete()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
@@ -256,6 +259,22 @@ def test_two_drains_do_not_do_the_same(gallery: Gallery, drain: Drain, service: 
     assert service.calls["PutItem"] == 1
     assert not OutboxEntry.objects.filter(image=image.id).exists()
     assert GalleryOutboxEntry.objects.filter(gallery=gallery.id).exists()
+
+
+@pytest.mark.parametrize("act", ["DELETE", "UPDATE"])
+def test_entries_are_locked_in_the_order_in_which_changes_of_many_write_them(
+    act: str, gallery: Gallery, drain: Drain, service: Service
+) -> None:
+    """PostgreSQL ends one of two transactions that wait for each other, and it could be somebody's deletion. Entries of
+    what was published are deleted, of what failed put off."""
+    images = sorted(add(gallery, number).id for number in range(12))
+    if act == "UPDATE":
+        service.fail("PutItem", "ValidationException", times=10**6)
+    with CaptureQueriesContext(connection) as asked:
+        drain.round(timezone.now(), 100)
+    single = re.compile(rf'{act} .*"galleries_outboxentry".*"image_id" = \'')
+    ours = [query["sql"].replace("-", "") for query in asked if single.match(query["sql"])]
+    assert [image for sql in ours for image in images if image.hex in sql] == images
 
 
 def test_without_a_table_there_is_no_outbox(alice: User) -> None:
