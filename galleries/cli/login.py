@@ -24,8 +24,15 @@ class Login:
 
 
 def login_file() -> Path:
-    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / "image-gallery" / "login.json"
+    """
+    Raises:
+        WrongUse: whoever runs this has no folder of their own, as in many containers.
+    """
+    base = os.environ.get("XDG_CONFIG_HOME")
+    try:
+        return Path(base or Path.home() / ".config") / "image-gallery" / "login.json"
+    except RuntimeError:
+        raise WrongUse("There is no home folder to keep a login in: set XDG_CONFIG_HOME, or GALLERY_TOKEN.") from None
 
 
 def site_address(given: str | None) -> str:
@@ -68,14 +75,15 @@ def ask_secret(prompt: str, variable: str) -> str:
     process could read."""
     if os.environ.get(variable):
         return os.environ[variable].strip()
-    if sys.stdin.isatty():
-        return getpass.getpass(prompt).strip()
-    return sys.stdin.readline().strip()
+    try:
+        return (getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline()).strip()
+    except (EOFError, UnicodeDecodeError):  # Ctrl-D; a file that is no text
+        return ""
 
 
 def _stored() -> Login | None:
     try:
         given = json.loads(login_file().read_text(encoding="utf-8"))
         return Login(str(given["url"]), str(given["token"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (WrongUse, OSError, ValueError, KeyError, TypeError):
         return None

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
@@ -33,6 +34,8 @@ MOST_JOBS = 16  # the site takes as many uploads of one person at once
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # titles have letters that a terminal may not
     options = argparse.Namespace(json="--json" in given)
     try:
         _parser().parse_args(given, options)
@@ -114,9 +117,11 @@ def _login(options: argparse.Namespace) -> int:
         print("gallery: this site is not encrypted; the token can be read on its way.", file=sys.stderr)
     with Site(url, token) as site:
         me = site.get("/me")
+        if "username" not in me:
+            raise site.stranger()
     path = store_login(Login(url, token))
     who = {"url": url, "username": me["username"], "scopes": me["token"]["scopes"], "file": str(path)}
-    _tell(options, who, f"Logged in at {url} as {me['username']}; the token is in {path}.")
+    _tell(options, who, f"Logged in at {url} as {printable(me['username'])}; the token is in {path}.")
     return 0
 
 

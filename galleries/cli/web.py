@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
-from galleries.cli.errors import Away, Refused, Stopped, WrongUse
+from galleries.cli.errors import Away, CliError, Refused, Stopped, WrongUse
 
 TIMEOUT = 60.0  # seconds without a sign of life; the site may take 40 for a large picture
 ATTEMPTS = 7
@@ -61,9 +61,10 @@ class Site:
     """The API of one site, for many threads."""
 
     def __init__(self, url: str, token: str, patience: Patience | None = None) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path not in {"", "/"}:
+        if not _is_site(url):
             raise WrongUse(f"{url} is not the address of a site: write https://photos.example.org.")
+        if not (token.isascii() and token.isprintable()):
+            raise WrongUse("That is not a token: it has characters that none has.")
         self.url = url.rstrip("/")
         self.patience = patience or Patience()
         self._token = token
@@ -102,10 +103,18 @@ class Site:
         while True:
             joint = "&" if "?" in path else "?"
             page = self.get(f"{path}{joint}limit=200" + (f"&cursor={quote(cursor)}" if cursor else ""))
+            if "items" not in page:
+                raise self.stranger()
             yield from page["items"]
             cursor = page["next"]
             if not cursor:
                 return
+
+    def stranger(self) -> CliError:
+        """Something answers at this address, but not as the API does."""
+        return CliError(
+            "not_a_gallery", f"{self.url} does not answer as an Image Gallery does. Is it the right address?"
+        )
 
     def call(
         self,
@@ -119,7 +128,7 @@ class Site:
         """One request to the API, tried again while the trouble may pass.
 
         Raises:
-            Away, Refused, Stopped.
+            Away, Refused, Stopped; CliError when it is no such site.
         """
         whole = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", **(headers or {})}
         for attempt in range(ATTEMPTS):
@@ -132,6 +141,8 @@ class Site:
                     raise Away(f"{self.url} does not answer: {_sentence(error)}") from None
             else:
                 if answer.status < 300:
+                    if answer.status != 204 and not isinstance(answer.body, dict):  # a page, of whatever serves there
+                        raise self.stranger()
                     return answer
                 refusal = _refusal(answer)
                 if last or not (answer.status in TEMPORARY or refusal.code in PASSING):
@@ -205,10 +216,20 @@ class Site:
             self._open.discard(connection)
 
 
+def _is_site(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none, half of an IPv6 address
+        return False
+    return whole and parts.path in {"", "/"} and not (parts.query or parts.fragment or "@" in parts.netloc)
+
+
 def _connect(url: str) -> HTTPConnection:
     parts = urlsplit(url)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    return kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
+    # Without a port it would look for one in an IPv6 address.
+    return kind(parts.hostname or "", parts.port or kind.default_port, timeout=TIMEOUT)
 
 
 def _refusal(answer: Answer) -> Refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import threading
@@ -12,10 +13,10 @@ import pytest
 
 from galleries.cli.errors import Away, CliError, Refused, Stopped, WrongUse
 from galleries.cli.finding import find_gallery, find_or_make_gallery
-from galleries.cli.login import Login, store_login
+from galleries.cli.login import Login, login_file, store_login
 from galleries.cli.main import _with_failures, main
 from galleries.cli.photos import Multipart, Photo, hash_file
-from galleries.cli.web import ATTEMPTS, Patience, Site
+from galleries.cli.web import ATTEMPTS, Patience, Site, _connect
 from tests.cli.scripted import answer, scripted
 
 ME = {"id": "0" * 32}
@@ -55,11 +56,21 @@ def test_what_will_not_pass_is_told_at_once() -> None:
         pytest.raises(Refused, match="x.example"),
     ):
         server.site().get("/me")
-    with scripted(answer(200), answer(404, "nonsense")) as server:
-        site = server.site()
-        assert site.get("/me") is None
-        with pytest.raises(Refused, match="404"):
-            site.get("/me")
+    with scripted(answer(404, "nonsense")) as server, pytest.raises(Refused, match="404"):
+        server.site().get("/me")
+
+
+@pytest.mark.parametrize("content", [None, "a page", [], {"message": "Hello"}])
+def test_what_is_no_gallery_is_told(
+    content: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A router's own page, another service: both say 200 to everything."""
+    monkeypatch.setenv("GALLERY_TOKEN", "igal_x")
+    with scripted(answer(200, content), answer(200, content)) as server:
+        for command in (["login"], ["ls"]):
+            assert main([*command, "--url", server.url, "--json"]) == 1
+            assert json.loads(capsys.readouterr().out)["error"]["code"] == "not_a_gallery"
+    assert not login_file().exists()
 
 
 def test_a_site_that_stays_away_is_given_up() -> None:
@@ -165,10 +176,40 @@ def test_a_name_of_two_galleries_is_not_guessed() -> None:
     assert server.requests[1][0].endswith("cursor=more~x")
 
 
-@pytest.mark.parametrize("url", ["photos.example", "ftp://x.example", "https://x.example/sub", "https://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("photos.example", "ftp://x.example", "https://x.example/sub", "https://", "https://x.example?a=b"),
+        *("http://x.example:eighty", "http://x.example:99999", "http://[::1", "https://alice@x.example", "http://x:0"),
+    ],
+)
 def test_an_address_that_is_none_is_wrong_use(url: str) -> None:
     with pytest.raises(WrongUse):
         Site(url, "x")
+
+
+@pytest.mark.parametrize("token", ["igal_ü", "igal_a\nX-Other: b", "igal_…"])
+def test_a_token_that_can_be_none_is_wrong_use(token: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GALLERY_TOKEN", token)
+    assert main(["ls", "--url", "http://127.0.0.1:1"]) == 2
+
+
+def test_an_ipv6_address_needs_no_port() -> None:
+    connection = _connect("http://[::1]")
+    assert (connection.host, connection.port) == ("::1", 80)
+    assert _connect("https://x.example").port == 443
+
+
+def test_a_terminal_without_the_letters_of_a_title_gets_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gallery = {"id": "1" * 32, "title": "Sömmer 🌞", "image_count": 1, "bytes": 1, "retention": "7d"}
+    monkeypatch.setenv("GALLERY_TOKEN", "igal_x")
+    out = io.BytesIO()
+    with scripted(answer(200, {"items": [gallery], "next": None})) as server:
+        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out, encoding="latin-1"))
+        assert main(["ls", "--url", server.url]) == 0
+    assert "Sömmer ?" in out.getvalue().decode("latin-1")
 
 
 @pytest.mark.parametrize(

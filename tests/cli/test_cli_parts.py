@@ -75,6 +75,39 @@ def test_a_secret_comes_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> 
     assert ask_secret("?", "GALLERY_TOKEN") == "igal_x"
 
 
+@pytest.mark.parametrize("error", [EOFError(), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x")])
+def test_no_secret_is_none(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-D at the prompt, a picture on standard input."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return isinstance(error, EOFError)
+
+        def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
+            raise error
+
+    def end(_: str) -> str:
+        raise error
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("getpass.getpass", end)
+    assert main(["login", "--url", "http://127.0.0.1:1"]) == 2
+
+
+def test_without_a_home_the_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(WrongUse, match="XDG_CONFIG_HOME"):
+        store_login(Login("https://a.example", "igal_1"))
+    with pytest.raises(WrongUse, match="gallery login"):
+        read_login("https://a.example")
+    monkeypatch.setenv("GALLERY_TOKEN", "igal_1")
+    assert read_login("https://a.example") == Login("https://a.example", "igal_1")
+
+
 # --- names and folders ------------------------------------------------------------------------------------------------
 
 
