@@ -96,5 +96,6 @@ class Problem(Exception):
         if self.retry_after is not None or self.status in TEMPORARY:
             headers["Retry-After"] = str(self.retry_after or RETRY_AFTER)
         if self.status == 401:
-            headers["WWW-Authenticate"] = "Bearer"  # RFC 9110, section 11.6.1: a 401 names what would open it
+            # RFC 9110, section 11.6.1: a 401 names what would open it; RFC 6750, section 3: never without a parameter.
+            headers["WWW-Authenticate"] = 'Bearer realm="Image Gallery"'
         return headers

@@ -12,6 +12,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 from pydantic import ValidationError
 
+from galleries.api.bodies import is_chunked
 from galleries.api.errors import invalid, message_of
 from galleries.api.schemas import UploadFields
 from galleries.api.tokens import TokenRequest
@@ -32,11 +33,12 @@ def received_upload(request: TokenRequest) -> Iterator[tuple[ReceivedFile, Uploa
     Raises:
         Problem: file_too_large (before anything is read when the length says so), malformed, invalid_request.
     """
-    if _length(request) > settings.GALLERY_MAX_UPLOAD_BYTES + ROOM_BESIDE:
+    most = settings.GALLERY_MAX_UPLOAD_BYTES + ROOM_BESIDE
+    if _length(request) > most:
         raise too_large()
-    fields, files = _parse(request)
+    fields, files = _parse(request, most)
     try:
-        upload = _the_file(files)
+        upload = _the_file(fields, files)
         options = _options(request, fields)
         yield upload.received(files), options
     finally:
@@ -54,24 +56,27 @@ def _length(request: TokenRequest) -> int:
 
 
 class _Counted:
-    """The body of a request, with how much of it came."""
+    """The body of a request, with how much of it came; ``most`` bytes at most, whatever was said about its length."""
 
-    def __init__(self, request: TokenRequest) -> None:
+    def __init__(self, request: TokenRequest, most: int) -> None:
         self.request = request
+        self.most = most
         self.count = 0
 
     def read(self, size: int | None = None) -> bytes:
         data: bytes = self.request.read(size)
         self.count += len(data)
+        if self.count > self.most:
+            raise too_large()
         return data
 
 
-def _parse(request: TokenRequest) -> tuple[QueryDict, Files]:
+def _parse(request: TokenRequest, most: int) -> tuple[QueryDict, Files]:
     if request.content_type != "multipart/form-data":
         raise Problem("invalid_request", detail="Send the photo as multipart/form-data.", fields=("file",))
-    body = _Counted(request)
+    body = _Counted(request, most)
     try:
-        fields, files = request.parse_file_upload(request.META, body)  # type: ignore[arg-type]
+        fields, files = request.parse_file_upload(_as_django_reads(request, most), body)  # type: ignore[arg-type]
     except BaseException:
         for handler in request.upload_handlers:
             if isinstance(handler, HashingUploadHandler):
@@ -86,15 +91,26 @@ def _parse(request: TokenRequest) -> tuple[QueryDict, Files]:
     return fields, files
 
 
-def _the_file(files: Files) -> HashedUpload:
+def _as_django_reads(request: TokenRequest, most: int) -> dict[str, Any]:
+    """The request's headers for Django's parser. It knows media types in lower case alone, where case means nothing
+    (RFC 9110, section 8.3.1), and takes a body without a length for an empty one."""
+    _, semicolon, parameters = request.META["CONTENT_TYPE"].partition(";")
+    chunked = {"CONTENT_LENGTH": str(most)} if is_chunked(request) else {}
+    return request.META | {"CONTENT_TYPE": f"multipart/form-data{semicolon}{parameters}"} | chunked
+
+
+def _the_file(fields: QueryDict, files: Files) -> HashedUpload:
     """The file, when it is the only one beside renditions of it."""
     uploads = files.getlist("file")
     unknown = [name for name in files if name not in {"file", *RENDITIONS}]
     repeated = [name for name in RENDITIONS if len(files.getlist(name)) > 1]
     if unknown or repeated:
         raise invalid((name, "There is no place for this file.") for name in (*unknown, *repeated))
+    if "file" in fields and not uploads:
+        detail = 'The part called file has no file name: write filename="photo.jpg" in its Content-Disposition.'
+        raise Problem("invalid_request", detail=detail, fields=("file",))
     if len(uploads) != 1 or not isinstance(uploads[0], HashedUpload):
-        raise Problem("invalid_request", detail="Send exactly one file.", fields=("file",))
+        raise Problem("invalid_request", detail="Send exactly one file, in a part called file.", fields=("file",))
     return uploads[0]
 
 

@@ -49,7 +49,8 @@ class Bearer(HttpBearer):
                 when it read too often.
         """
         now = timezone.now()
-        row = ApiToken.objects.valid(now).select_related("owner").filter(hash=hash_token(token)).first()
+        # Any number of blanks may stand before it (RFC 6750, section 2.1); the library takes one away.
+        row = ApiToken.objects.valid(now).select_related("owner").filter(hash=hash_token(token.lstrip(" "))).first()
         if row is None:
             raise Problem("unauthorized")
         scopes = self.any_of or (SCOPE_OF_METHOD[request.method or ""],)

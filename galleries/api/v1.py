@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,7 @@ from ninja.operation import Operation
 from ninja.parser import Parser
 
 from galleries.api import account, galleries, images, links, many
+from galleries.api.bodies import read_chunked
 from galleries.api.conditions import answer_304
 from galleries.api.description import complete
 from galleries.api.errors import add_handlers
@@ -58,18 +58,6 @@ def _fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def measured(run: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """A view that refuses bodies of unknown length: Django reads nothing of them, and would take them for empty."""
-
-    @functools.wraps(run)
-    def refusing(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if "Transfer-Encoding" in request.headers:
-            raise Problem("malformed", detail="Say how long the request is: send Content-Length.")
-        return run(request, *args, **kwargs)
-
-    return refusing
-
-
 class Api(NinjaAPI):
     """Ninja's API, whose description also holds what ninja leaves out: how problems look."""
 
@@ -101,7 +89,7 @@ api = Api(
     parser=StrictParser(),
 )
 api.add_decorator(answer_304, mode="view")
-api.add_decorator(measured, mode="view")
+api.add_decorator(read_chunked, mode="view")
 api.add_router("/galleries", galleries.router)
 api.add_router("", images.router)
 api.add_router("", many.router)

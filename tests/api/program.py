@@ -63,6 +63,26 @@ class Unreadable:
     readline = read
 
 
+class Endless(io.RawIOBase):
+    """A body that goes on as long as it is read, and is read no longer than what any request may have."""
+
+    def __init__(self) -> None:
+        self.left = 256 << 20
+
+    def read(self, size: int | None = -1) -> bytes:
+        assert size, "asked for everything at once"
+        assert size > 0, "asked for everything at once"
+        self.left -= size
+        assert self.left > 0, "nobody stopped reading"
+        return b"x" * size
+
+
+def chunked(body: io.IOBase) -> dict[str, Any]:
+    """A request whose ``body`` came in chunks, as gunicorn hands it on: with its end, without its length."""
+    server = {"wsgi.input": body, "wsgi.input_terminated": True}
+    return {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", **server}
+
+
 def named(value: Any, name: str) -> Any:
     """Bytes as a file called ``name``; anything else as it is."""
     if not isinstance(value, bytes):

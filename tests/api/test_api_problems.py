@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import re
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from gunicorn.http.errors import InvalidChunkSize, NoMoreData
 
 from galleries.models import Gallery, Image
-from tests.api.program import ROOT, Program, Unreadable, is_problem
+from tests.api.program import ROOT, Endless, Program, Unreadable, chunked, is_problem
 from tests.pictures import jpeg
 
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
@@ -56,13 +58,37 @@ def test_a_hundred_megabytes_of_json_are_refused_unread(program: Program, galler
     assert is_problem(program.patch(f"/galleries/{gallery.hex}", b"{}", **extra), "file_too_large")
 
 
-def test_a_body_of_unknown_length_is_refused_unread(program: Program, gallery: Gallery) -> None:
+def test_a_body_of_unknown_length_is_refused_where_the_server_cannot_tell_its_end(
+    program: Program, gallery: Gallery
+) -> None:
     """Not taken for an empty one."""
     extra: dict[str, Any] = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": Unreadable()}
     for path in ("/galleries", "/images/bulk", f"/galleries/{gallery.hex}/images/check"):
         response = program.post(path, b"{}", **extra)
         assert is_problem(response, "malformed")
         assert "Content-Length" in response.json()["detail"]
+
+
+def test_a_body_in_chunks_is_a_body(program: Program, gallery: Gallery) -> None:
+    made = program.post("/galleries", **chunked(io.BytesIO(b'{"title": "In pieces"}')))
+    assert (made.status_code, made.json()["title"]) == (201, "In pieces")
+    changed = program.patch(f"/galleries/{gallery.hex}", **chunked(io.BytesIO(b'{"title": "Anew"}')))
+    assert (changed.status_code, changed.json()["title"]) == (200, "Anew")
+    assert is_problem(program.post("/galleries", **chunked(io.BytesIO(b""))), "invalid_request", "body")
+
+
+def test_chunks_without_end_are_read_to_the_limit_alone(program: Program) -> None:
+    assert is_problem(program.post("/galleries", **chunked(Endless())), "file_too_large")
+
+
+@pytest.mark.parametrize("error", [NoMoreData(), InvalidChunkSize(b"x"), ConnectionResetError()])
+def test_chunks_that_break_off_are_malformed(error: Exception, program: Program) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise error
+
+    assert is_problem(program.post("/galleries", **chunked(Broken())), "malformed")
+    assert not Gallery.objects.filter(title="x").exists()
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"x"', b"1", b"{}", b'{"title": "x", "x": 1}'])

@@ -16,12 +16,13 @@ from django.conf import settings as site
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from gunicorn.http.errors import InvalidChunkSize
 from PIL.Image import Exif
 from pytest_django import Settings
 
 from galleries.models import ApiToken, Gallery, Image, Usage
 from gallery_site.accounts.models import User
-from tests.api.program import ROOT, Program, Unreadable, is_problem, moment, program_of
+from tests.api.program import ROOT, Endless, Program, Unreadable, chunked, is_problem, moment, program_of
 from tests.pictures import jpeg, store_image
 
 BOUNDARY = "xYzZY"
@@ -270,12 +271,22 @@ def test_exactly_one_file(program: Program, gallery: Gallery) -> None:
     path = f"/galleries/{gallery.hex}/images"
     assert is_problem(program.upload(gallery), "invalid_request", "file")
     assert is_problem(program.upload(gallery, jpeg(1), jpeg(2)), "invalid_request", "file")
-    assert is_problem(send_raw(program, gallery, multipart(("file", "", b"text"))), "invalid_request", "file")
+    nameless = send_raw(program, gallery, multipart(("file", "", jpeg(1))))
+    assert is_problem(nameless, "invalid_request", "file")
+    assert "filename=" in nameless.json()["detail"]
     for content_type in ("image/jpeg", "application/json", "application/x-www-form-urlencoded", ""):
         refused = program.post(path, b"file=x", content_type=content_type)
         assert is_problem(refused, "invalid_request", "file")
     assert is_problem(program.post(path, b"x", content_type="multipart/form-data"), "malformed")
     assert not Image.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "kind", [f"Multipart/Form-Data; Boundary={BOUNDARY}", f'MULTIPART/FORM-DATA ;charset=utf-8; boundary="{BOUNDARY}"']
+)
+def test_case_means_nothing_in_a_media_type(kind: str, program: Program, gallery: Gallery) -> None:
+    body = multipart(("file", "photo.jpg", jpeg(1)))
+    assert program.post(f"/galleries/{gallery.hex}/images", body, content_type=kind).status_code == 201
 
 
 def test_a_file_over_the_limit_is_too_large(program: Program, gallery: Gallery, settings: Settings) -> None:
@@ -290,10 +301,47 @@ def test_a_body_far_over_the_limit_is_refused_unread(program: Program, gallery: 
 
 
 def test_a_body_of_unknown_length_is_refused_with_a_reason(program: Program, gallery: Gallery) -> None:
-    chunked = {"wsgi.input": Unreadable(), "CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
-    response = send_raw(program, gallery, **chunked)
+    unread = {"wsgi.input": Unreadable(), "CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+    response = send_raw(program, gallery, **unread)
     assert is_problem(response, "malformed")
     assert "Content-Length" in response.json()["detail"]
+
+
+def test_a_photo_in_chunks_is_taken(program: Program, gallery: Gallery) -> None:
+    body = multipart(("filename", "", b"In pieces.jpg"), ("file", "photo.jpg", jpeg(1)), ("metadata", "", b"keep"))
+    response = send_raw(program, gallery, **chunked(io.BytesIO(body)))
+    assert response.status_code == 201
+    answer = response.json()
+    whole = hashlib.sha256(jpeg(1)).hexdigest()
+    assert (answer["filename"], answer["sha256"], answer["stored_sha256"]) == ("In pieces.jpg", whole, whole)
+
+
+def test_chunks_over_the_limit_are_read_no_further(program: Program, gallery: Gallery, settings: Settings) -> None:
+    settings.GALLERY_MAX_UPLOAD_BYTES = 1_000_000
+
+    class File(Endless):
+        head = multipart(("file", "photo.jpg", b""))[: -len(f"\r\n--{BOUNDARY}--\r\n")]
+
+        def read(self, size: int | None = -1) -> bytes:
+            head, self.head = self.head, b""
+            return head or super().read(size)
+
+    assert is_problem(send_raw(program, gallery, **chunked(File())), "file_too_large")
+
+
+def test_chunks_that_break_off_keep_nothing(program: Program, gallery: Gallery) -> None:
+    body = multipart(("file", "photo.jpg", jpeg(1)))
+
+    class Cut(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            data = super().read(min(size or 0, 300))
+            if not data:
+                raise InvalidChunkSize(b"x")
+            return data
+
+    assert is_problem(send_raw(program, gallery, **chunked(Cut(body))), "malformed")
+    assert is_problem(send_raw(program, gallery, **chunked(io.BytesIO(body[:-200]))), "malformed")
+    assert not Image.objects.exists()
 
 
 def test_a_long_text_field_is_too_large(program: Program, gallery: Gallery) -> None:

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -281,6 +282,28 @@ def test_a_name_never_leads_out_of_the_folder_or_over_a_link(client: Client) -> 
     assert [each["code"] for each in done["failed"]] == ["unwritable"]
     assert done["fetched"] == 1  # it stops no other
     assert target.read_text() == "untouched"
+
+
+def test_a_program_may_send_in_chunks(client: Client, token: str, site: LiveSite) -> None:
+    """JSON and a photo whose length nobody told, over one connection; what is no chunk ends it."""
+    whole = {"Authorization": f"Bearer {token}", "Transfer-Encoding": "chunked"}
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+    with closing(HTTPConnection("127.0.0.1", site.port, timeout=DEADLINE)) as line:
+
+        def send(path: str, parts: list[bytes], headers: dict[str, str], *, encode: bool = True) -> tuple[int, Any]:
+            line.request("POST", f"/api/v1{path}", iter(parts), whole | headers, encode_chunked=encode)
+            with line.getresponse() as response:
+                return response.status, json.loads(response.read())
+
+        status, gallery = send("/galleries", [b'{"ti', b'tle": "In pieces"}'], {"Content-Type": "application/json"})
+        assert (status, gallery["title"]) == (201, "In pieces")
+        path, photo = f"/galleries/{gallery['id']}/images", jpeg(800)
+        status, image = send(path, [head, photo[:500], photo[500:], b"\r\n--x--\r\n"], kind)
+        assert (status, image["sha256"]) == (201, hashlib.sha256(photo).hexdigest())
+        status, problem = send(path, [b"zz\r\n", head], kind, encode=False)
+        assert (status, problem["code"]) == (400, "malformed")
+    assert len(client.images("In pieces")) == 1
 
 
 def test_share_prints_an_address_that_opens_the_gallery(client: Client) -> None:
