@@ -31,7 +31,7 @@ from galleries.problems import Problem
 from galleries.storage import MAX_AGE, SHARED_MAX_AGE, ObjectMissing, StorageError, media_storage
 
 CONTENT_TYPES = {spec.name: spec.content_type for spec in SPECS}
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_RANGE = re.compile(r"(?i:bytes)=(\d{0,18})-(\d{0,18})")  # RFC 9110, section 14.1: a unit's case means nothing
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -41,6 +41,7 @@ HEADERS = {
     "Accept-Ranges": "bytes",
 }
 SMALL = 64 * 1024  # bytes: what is not larger is read and sent at once, which costs less than sendfile(2)
+_OF_THE_OBJECT = {"Content-Type", "Content-Disposition", "ETag"}  # not of the refusal of a range
 _KEPT_BY_304 = ("ETag", "Cache-Control", "Cross-Origin-Resource-Policy")
 
 StartResponse = Callable[..., Any]
@@ -144,7 +145,9 @@ def _answer(asked: Asked, file: BinaryIO, headers: dict[str, str]) -> Delivery:
     start, end = wanted or (0, size)
     if wanted and start >= end:
         file.close()
-        return Delivery(416, headers | {"Content-Range": f"bytes */{size}", "Content-Length": "0"})
+        left = {name: value for name, value in headers.items() if name not in _OF_THE_OBJECT}
+        refusal = {"Cache-Control": "no-store", "Content-Range": f"bytes */{size}", "Content-Length": "0"}
+        return Delivery(416, left | refusal)
     if wanted:
         headers = headers | {"Content-Range": f"bytes {start}-{end - 1}/{size}"}
     headers = headers | {"Content-Length": str(end - start)}

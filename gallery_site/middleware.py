@@ -20,6 +20,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 _ID = re.compile(r"[A-Za-z0-9\-]{8,64}")
 UNLISTED = ("/s/", "/ending/")  # addresses that are secrets: no search engine may list them, nor any refusal there
+WITHOUT_CONTENT = {204, 304}  # RFC 9110, section 8.6
 HEALTH_CHECK = "/healthz"
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 PERMISSIONS = "geolocation=(), camera=(), microphone=()"
@@ -89,6 +90,10 @@ class SiteHeadersMiddleware:
         headers.setdefault("Permissions-Policy", PERMISSIONS)
         if request.path.startswith(UNLISTED):
             headers["X-Robots-Tag"] = "noindex, nofollow"
+        if response.status_code in WITHOUT_CONTENT:
+            # Django calls nothing a page of 0 bytes. A 304 would make caches believe it of what they hold.
+            headers.pop("Content-Type", None)
+            headers.pop("Content-Length", None)
         if request.method == "HEAD" and isinstance(response, HttpResponse):
             response.content = b""  # Content-Length stays what it is for GET; gunicorn complains about a body
         return response

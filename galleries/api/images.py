@@ -164,7 +164,9 @@ def get_original(request: TokenRequest, image_id: Id) -> HttpResponseRedirect:
     """Where the original is: an address that opens it for some minutes, without the token."""
     now = timezone.now()
     image = open_image(request, image_id, now)
-    return HttpResponseRedirect(Addresses(image.gallery, now, image.expires_at).original(image))
+    response = HttpResponseRedirect(Addresses(image.gallery, now, image.expires_at).original(image))
+    del response.headers["Content-Type"]  # there is no page
+    return response
 
 
 def describe(request: TokenRequest, image: Image) -> dict[str, Any]:

@@ -34,7 +34,10 @@ def media_object(request: HttpRequest, rest: str) -> HttpResponseBase:
         plain = {"Cache-Control": "no-store"} | problem.headers
         return HttpResponse(problem.sentence, "text/plain; charset=utf-8", problem.status, headers=plain)
     if delivery.file is None:
-        return HttpResponse(status=delivery.status, headers=delivery.headers)
+        response = HttpResponse(status=delivery.status, headers=delivery.headers)
+        if "Content-Type" not in delivery.headers:
+            del response.headers["Content-Type"]  # Django's own, for a page
+        return response
     return SlicedResponse(delivery.file, status=delivery.status, headers=delivery.headers)
 
 

@@ -45,6 +45,7 @@ def test_what_is_known_is_not_sent_again(path: str, program: Program, image: Ima
         again = program.get(address, **unless(known))
         assert (again.status_code, again.content, again["ETag"]) == (304, b"", tag)
         assert again["Cache-Control"] == first["Cache-Control"]
+        assert not {"Content-Type", "Content-Length"} & set(again.headers)
     assert program.send("HEAD", address, **unless(tag)).status_code == 304
     for other in ('"x"', "x", "", '"' + "a" * 5_000 + '"', "\u00fc".encode().decode("latin-1")):
         assert program.get(address, **unless(other)).status_code == 200

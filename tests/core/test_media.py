@@ -63,6 +63,7 @@ SIZE = len(BODY)
         (f"bytes={SIZE - 1}-{SIZE - 1}", SIZE - 1, SIZE),
         ("bytes=-10", SIZE - 10, SIZE),
         ("bytes=-1000", 0, SIZE),
+        ("Bytes=5-9", 5, 10),
     ],
 )
 def test_a_range_is_sent(image: Image, ask: Fetch, header: str, start: int, end: int) -> None:
@@ -78,6 +79,8 @@ def test_a_range_beyond_the_end_is_416(image: Image, ask: Fetch, header: str) ->
     answer = ask(_original(image), headers={"Range": header})
     assert answer.status == 416
     assert answer.headers["Content-Range"] == f"bytes */{SIZE}"
+    assert answer.headers["Cache-Control"] == "no-store"  # nobody is to take it for the object
+    assert not {"Content-Type", "Content-Disposition", "ETag"} & set(answer.headers)
     assert answer.body == b""
 
 
