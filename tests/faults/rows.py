@@ -112,7 +112,13 @@ ROWS: dict[int, tuple[str, ...]] = {
         f"{LOAD}::test_a_client_that_goes_in_the_middle_of_a_zip_gives_its_place_back",
         f"{CORE}/test_zips.py::test_a_slot_is_given_back_once_however_it_ends",
     ),
-    32: ("tests/hostile/test_shared_photos.py::test_every_shared_photo_gets_an_acceptable_outcome",),
+    32: tuple(
+        f"tests/hostile/test_shared_photos.py::test_{what}"
+        for what in (
+            "every_shared_photo_gets_an_acceptable_outcome",
+            "twenty_bombs_at_once_are_refused_and_others_are_answered",
+        )
+    ),
     33: (
         "tests/limits/test_throttling.py::test_tries_side_by_side_cannot_slip_through_together",
         "tests/limits/test_throttling.py::test_restart_forgets_less_than_a_step",
