@@ -26,7 +26,7 @@ LAST_RESORT_SECONDS = QUICK_STOP_SECONDS + 2
 wsgi_app = "gallery_site.wsgi:application"
 # On a server systemd hands the socket over (deploy/systemd), and this does not count.
 bind = join_address(*listen_address(os.environ))
-worker_class = "gthread"
+worker_class = "gallery_site.worker.Worker"  # gthread
 workers = int(os.environ.get("GALLERY_WORKERS", "1"))
 threads = int(os.environ.get("GALLERY_THREADS", "64"))
 timeout = 60

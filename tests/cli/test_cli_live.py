@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import stat
 import subprocess
@@ -14,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -304,6 +305,29 @@ def test_a_program_may_send_in_chunks(client: Client, token: str, site: LiveSite
         status, problem = send(path, [b"zz\r\n", head], kind, encode=False)
         assert (status, problem["code"]) == (400, "malformed")
     assert len(client.images("In pieces")) == 1
+
+
+BROKEN = {
+    "no request": (b"hello\r\n\r\n", 400),
+    "a method of no alphabet": (b"ge{t /api/v1/me HTTP/1.1\r\n\r\n", 400),
+    "a length that is none": (b"POST /api/v1/galleries HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
+    "an endless address": (b"GET /api/v1/me?%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"a" * 5_000), 414),
+    "an endless header": (b"GET /api/v1/me HTTP/1.1\r\nX: %s\r\n\r\n" % (b"a" * 9_000), 431),
+    "a foreign expectation": (b"GET /api/v1/me HTTP/1.1\r\nHost: x\r\nExpect: a-miracle\r\n\r\n", 417),
+    "a foreign coding": (b"POST /api/v1/me HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: br\r\n\r\n", 501),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_never_became_a_request_has_a_code_too(site: LiveSite, name: str) -> None:
+    sent, status = BROKEN[name]
+    with socket.create_connection(("127.0.0.1", site.port), timeout=DEADLINE) as line:
+        line.sendall(sent)
+        response = HTTPResponse(line)
+        response.begin()
+        assert (response.status, response.getheader("Content-Type")) == (status, "application/problem+json")
+        problem = json.loads(response.read())
+        assert (problem["status"], problem["code"]) == (status, "malformed")
 
 
 def test_share_prints_an_address_that_opens_the_gallery(client: Client) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from gunicorn.workers.gthread import ThreadWorker
 
 from gallery_site import gunicorn
 from gallery_site.banner import banner, qr_code
 from gallery_site.runner.commands import ROOT, main
 from gallery_site.runner.virtualenv import SetupFailed, Virtualenv
+from gallery_site.worker import Worker
 
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +101,8 @@ def test_banner_shows_the_address_people_use() -> None:
 
 
 def test_server_settings_follow_the_measurements() -> None:
-    assert gunicorn.worker_class == "gthread"
+    assert gunicorn.worker_class == f"{Worker.__module__}.{Worker.__name__}"
+    assert issubclass(Worker, ThreadWorker)
     assert (gunicorn.timeout, gunicorn.graceful_timeout, gunicorn.keepalive) == (60, 75, 5)
     assert gunicorn.limit_request_line == 4094
     assert gunicorn.control_socket_disable
