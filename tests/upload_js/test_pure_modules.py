@@ -236,11 +236,34 @@ def test_backoff(call: Call) -> None:
 
 
 def test_width_gives_way_and_comes_back(call: Call) -> None:
-    assert call("backoff.js", "nextWidth", 3, False, 0, 3) == 2
-    assert call("backoff.js", "nextWidth", 1, False, 0, 3) == 1
-    assert call("backoff.js", "nextWidth", 2, True, 2, 3) == 2
-    assert call("backoff.js", "nextWidth", 2, True, 3, 3) == 3
-    assert call("backoff.js", "nextWidth", 3, True, 6, 3) == 3
+    assert call("pace.js", "nextWidth", 3, False, 0, 3) == 2
+    assert call("pace.js", "nextWidth", 1, False, 0, 3) == 1
+    assert call("pace.js", "nextWidth", 2, True, 2, 3) == 2
+    assert call("pace.js", "nextWidth", 2, True, 3, 3) == 3
+    assert call("pace.js", "nextWidth", 3, True, 6, 3) == 3
+
+
+SPEEDS = """async (scenes) => {
+  const { Speedometer } = await import("/static/js/upload/speed.js");
+  return scenes.map((marks) => {
+    const meter = new Speedometer(null);
+    for (const [at, bytes] of marks) {
+      if (bytes) meter.add(bytes, at);
+      meter.read(at); // the panel asks all the time
+    }
+    return meter.read(marks.at(-1)[0]);
+  });
+}"""
+
+
+def test_speed_is_the_lines_and_not_the_answers(blank_page: Page) -> None:
+    """A site that is long about its answer makes no line slow, and neither do small photos."""
+    fast = [[each * 100, 200_000] for each in range(20)]
+    silence = [[at, 0] for at in range(2_000, 60_000, 1_000)]
+    small = [[each * 1000, 3_000] for each in range(60)]
+    slow = [[each * 1000, 16_000] for each in range(30)]
+    speeds = blank_page.evaluate(SPEEDS, [fast, fast + silence, small, slow])
+    assert speeds == [pytest.approx(2e6), pytest.approx(2e6), None, pytest.approx(16_000)]
 
 
 def test_sizes_and_times_in_words(call: Call) -> None:
@@ -301,7 +324,7 @@ def test_sha256_in_pieces_is_sha256(blank_page: Page, size: int) -> None:
 
 
 def test_a_slow_line_carries_fewer_at_once(call: Call) -> None:
-    assert [call("backoff.js", "mostAtOnce", speed, 3) for speed in (None, 1e6, 150_000, 50_000)] == [3, 3, 2, 1]
+    assert [call("pace.js", "mostAtOnce", speed, 3) for speed in (None, 1e6, 150_000, 50_000)] == [3, 3, 2, 1]
 
 
 # --- quality and colour ---
@@ -364,6 +387,12 @@ def test_fit_rounds_as_the_server_does(call: Call, size: tuple[int, int]) -> Non
 def test_fit_takes_the_even_one_of_two_halves(call: Call) -> None:
     assert fit((3200, 1601), 1600) == (1600, 800)
     assert call("fit.js", "fit", 3200, 1601, 1600) == {"width": 1600, "height": 800}
+
+
+def test_time_is_told_before_anything_was_sent(call: Call) -> None:
+    """Only where the browser has an opinion of the line; it is measured soon."""
+    told = [{"downlink": 8}, {"downlink": 0}, {}, None]
+    assert [call("plan.js", "guessSpeed", each) for each in told] == [500_000, None, None, None]
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,62 @@ def test_line_that_is_back_wakes_what_had_given_up(play: Play) -> None:
     assert states == {"a": "done", "b": "failed"}  # another cause: the person's turn
 
 
+def test_slow_line_carries_one_and_what_waits_for_its_answer_is_no_load(play: Play) -> None:
+    """A site that is long about one photo must not hold the others back, however slow the line seems."""
+    before, after, left = play(
+        """
+        const gates = new Map();
+        const gate = (name) => new Promise((open) => gates.set(name, open));
+        const hangs = async (item, hooks) => {
+          await gate(`${item.name} left`);
+          hooks.onSent();
+          await gate(`${item.name} answered`);
+          return { kind: "stored", imageId: item.name, duplicate: false };
+        };
+        const names = ["a", "b", "c", "d"];
+        const answers = Object.fromEntries(names.map((name) => [name, [hangs]]));
+        const world = new World({ answers, more: { speed: () => 1000 } });
+        world.add(...names);
+        const leaves = (name) => until(() => gates.has(`${name} left`));
+        await leaves("a");
+        await until(() => names.every((name) => world.item(name).blob));
+        const before = [...world.sent];
+        gates.get("a left")();
+        await leaves("b");
+        gates.get("b left")();
+        await leaves("c");
+        gates.get("c left")();
+        await until(() => gates.has("c answered"));
+        const after = [...world.sent];
+        gates.get("b answered")();
+        await leaves("d");
+        return [before, after, world.queue.summary().left];
+        """
+    )
+    assert before == ["a"]
+    assert after == ["a", "b", "c"]  # three at once at most, all of them with the site
+    assert left == 3
+
+
+def test_session_that_ended_narrows_nothing(play: Play) -> None:
+    """The site answers well; only errors and slow lines make it fewer at once."""
+    widths = play(
+        """
+        const ended = { kind: "signed-out", sentence: "You are no longer signed in." };
+        const broken = { kind: "retry", cause: "server", wait: null, sentence: "No." };
+        const world = new World({ answers: { a: [ended], b: [ended], c: [ended, broken] } });
+        world.add("a", "b", "c");
+        await until(() => world.queue.halted && world.sent.length === 3);
+        await until(() => Object.values(world.states).every((state) => state === "waiting"));
+        const widths = [world.queue.pace.width];
+        world.queue.resume();
+        await until(() => world.item("c").retryAt > 0);
+        return [...widths, world.queue.pace.width];
+        """
+    )
+    assert widths == [3, 2]
+
+
 def test_long_retry_after_holds_all_and_fails_nothing(play: Play) -> None:
     seen, hold, sent, states = play(
         """

@@ -21,19 +21,3 @@ export function nextDelay({ cause, tries, wait = null, random }) {
   const jittered = pause * (0.8 + 0.4 * random);
   return wait === null ? jittered : Math.min(wait, LONGEST_WAIT) + jittered / 10; // never earlier than asked
 }
-
-/** How many to send at once after an outcome: one fewer after trouble, one more after `calm` good ones in a row. */
-export function nextWidth(width, isGood, calm, most) {
-  if (!isGood) return Math.max(1, width - 1);
-  return calm > 0 && calm % 3 === 0 ? Math.min(most, width + 1) : width;
-}
-
-/** Below so many bytes a second, two and one upload at once: each must end before anybody gives up on it. */
-const SLOW = 200_000;
-const VERY_SLOW = 60_000;
-
-/** How many uploads a line of `speed` bytes a second (null: not known yet) carries at once. */
-export function mostAtOnce(speed, most) {
-  if (speed === null || speed >= SLOW) return most;
-  return Math.min(most, speed >= VERY_SLOW ? 2 : 1);
-}

@@ -16,6 +16,14 @@ export function carriesRenditions(speed, connection) {
   return speed === null || speed >= RENDITION_SPEED;
 }
 
+/**
+ * Bytes a second of a line on which nothing was sent yet, as the browser believes, or null: it speaks of the way down, in
+ * Mbit/s, and the way up is rarely more than half of that.
+ */
+export function guessSpeed(connection) {
+  return connection?.downlink > 0 ? (connection.downlink * 125_000) / 2 : null;
+}
+
 /** The bytes that a file not yet compressed is expected to become; `share` as observed, or null. */
 export function expectBytes(size, quality, share) {
   const { typical, share: usual } = QUALITIES[quality];

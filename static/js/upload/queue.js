@@ -2,14 +2,18 @@
 // that can help. Every outside thing (hashing, asking, preparing, sending, clock, chance, store) is an argument. One bad
 // file never stops the others.
 
-import { mostAtOnce, nextDelay, nextWidth } from "./backoff.js";
+import { nextDelay } from "./backoff.js";
 import { createItem, isSettled, summarize } from "./item.js";
 import { either, groupByGallery, startTimer, takeFirst } from "./lines.js";
+import { Pace } from "./pace.js";
 import { isReadable } from "./readable.js";
 import { recognise } from "./recognise.js";
 import { SENTENCES, tooLarge } from "./words.js";
 
-/** send: uploads at once; ahead: prepared files that may wait for the line (memory); prepare: files in work. */
+/**
+ * send: uploads at once, with those that wait for their answer; ahead: prepared files that may wait for the line (memory);
+ * prepare: files in work.
+ */
 export const LIMITS = { send: 3, ahead: 8, prepare: 4, maxBytes: 0 };
 /** With so many prepared ones in hand nothing more is prepared, even if all of them wait for a second try. */
 const MOST_IN_HAND = 32;
@@ -22,7 +26,6 @@ export class UploadQueue {
   #toSend = [];
   #preparing = 0;
   #sending = 0;
-  #calm = 0;
   #holdUntil = 0;
   #stopTimer = () => {};
   #nextId = 1;
@@ -59,7 +62,7 @@ export class UploadQueue {
     this.now = now ?? (() => performance.now());
     this.later = later ?? startTimer;
     this.random = random ?? Math.random;
-    this.width = this.limits.send;
+    this.pace = new Pace(this.limits.send);
   }
 
   get items() {
@@ -220,8 +223,7 @@ export class UploadQueue {
         if (!item) break;
         this.#prepareOne(item);
       }
-      const most = Math.min(this.width, mostAtOnce(this.speed(), this.limits.send));
-      while (this.#sending < most && now >= this.#holdUntil) {
+      while (this.#hasTurn() && now >= this.#holdUntil) {
         const item = takeFirst(this.#toSend, (each) => !each.isHeld && each.retryAt <= now);
         if (!item) break;
         this.#sendOne(item);
@@ -229,6 +231,11 @@ export class UploadQueue {
       this.#schedule(now);
     }
     this.#changed();
+  }
+
+  #hasTurn() {
+    const leaving = this.#items.filter((item) => item.state === "sending").length;
+    return this.pace.allows(this.#sending, leaving, this.speed());
   }
 
   #hasRoom() {
@@ -311,7 +318,7 @@ export class UploadQueue {
       },
       onSent: () => {
         if (isOurs(line)) Object.assign(item, { state: "checking", sent: item.blobSize });
-        this.#changed();
+        this.#pump();
       },
     };
     try {
@@ -340,9 +347,7 @@ export class UploadQueue {
   }
 
   #takeOutcome(item, outcome) {
-    const isGood = outcome.kind === "stored" || outcome.kind === "refused";
-    this.#calm = isGood ? this.#calm + 1 : 0;
-    this.width = nextWidth(this.width, isGood, this.#calm, this.limits.send);
+    this.pace.note(outcome.kind);
     if (outcome.kind === "stored") {
       this.#takeStored(item, outcome.imageId, outcome.duplicate);
     } else if (outcome.kind === "retry") {

@@ -9,7 +9,7 @@ import { isSettled } from "./item.js";
 import { Keeper } from "./keeper.js";
 import { chosenAgain, findLeftovers, takeUp } from "./leftovers.js";
 import { Panel } from "./panel.js";
-import { carriesRenditions, estimate } from "./plan.js";
+import { carriesRenditions, estimate, guessSpeed } from "./plan.js";
 import { WorkerPool } from "./pool.js";
 import { UploadQueue } from "./queue.js";
 import { Refresher } from "./refresh.js";
@@ -174,7 +174,8 @@ export class Uploader {
   #read() {
     const { items, options, halted } = this.queue;
     const speed = this.#speed();
-    const whole = estimate(items, { quality: options.quality, speed, workers: this.pool.size });
+    const line = speed ?? guessSpeed(navigator.connection);
+    const whole = estimate(items, { quality: options.quality, speed: line, workers: this.pool.size });
     const hold = this.#hold();
     return {
       items,
