@@ -111,14 +111,23 @@ class LiveSite:
             self.process.wait()
             self.process = None
 
-    def add_person(self, name: str, *, staff: bool = False) -> None:
-        """An account with the cast's password."""
+    def add_people(self, *names: str, staff: bool = False) -> None:
+        """Accounts with the cast's password, which is hashed once for all of them."""
         program = (
-            "from gallery_site.accounts.models import User; from allauth.account.models import EmailAddress; "
-            f"u = User.objects.create_user({name!r}, '{name}@example.org', {PASSWORD!r}, is_staff={staff}, "
-            f"is_superuser={staff}); EmailAddress.objects.create(user=u, email=u.email, verified=True, primary=True)"
+            "from allauth.account.models import EmailAddress\n"
+            "from django.contrib.auth.hashers import make_password\n"
+            "from gallery_site.accounts.models import User\n"
+            f"hashed = make_password({PASSWORD!r})\n"
+            f"for name in {names!r}:\n"
+            "    user = User.objects.create(username=name, email=f'{name}@example.org', password=hashed,\n"
+            f"                               is_staff={staff}, is_superuser={staff})\n"
+            "    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)\n"
         )
         self.manage("shell", "-v0", "-c", program)
+
+    def add_person(self, name: str, *, staff: bool = False) -> None:
+        """One account with the cast's password."""
+        self.add_people(name, staff=staff)
 
     def token(self, name: str) -> str:
         """A REST API token of that person."""
@@ -130,8 +139,7 @@ def running_site(folder: Path, *people: str) -> Iterator[LiveSite]:
     """A site that was set up in ``folder``, with accounts for ``people``, until the block ends."""
     site = LiveSite(folder)
     site.set_up()
-    for name in people:
-        site.add_person(name)
+    site.add_people(*people)
     site.start()
     try:
         yield site

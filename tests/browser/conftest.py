@@ -12,7 +12,7 @@ from tests.live import PASSWORD, LiveSite
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
-_names = itertools.count(1)
+AT_ONCE = 30  # accounts that are made together: a process for each takes longer than many a test
 
 
 @pytest.fixture(scope="session")
@@ -68,9 +68,20 @@ def visitor(site: LiveSite, browser: Browser) -> Iterator[Callable[..., Visitor]
         assert window.complaints == []
 
 
+@pytest.fixture(scope="session")
+def people(site: LiveSite) -> Iterator[str]:
+    """Names of accounts that nobody has used."""
+
+    def make() -> Iterator[str]:
+        for first in itertools.count(1, AT_ONCE):
+            names = [f"alice{each}" for each in range(first, first + AT_ONCE)]
+            site.add_people(*names)
+            yield from names
+
+    return make()
+
+
 @pytest.fixture
-def person(site: LiveSite) -> str:
+def person(people: Iterator[str]) -> str:
     """The name of an account that only this test uses."""
-    name = f"alice{next(_names)}"
-    site.add_person(name)
-    return name
+    return next(people)

@@ -13,6 +13,7 @@ from playwright.sync_api import FilePayload, Page, expect
 from tests.browser.conftest import Visitor
 from tests.live import PASSWORD, LiveSite
 from tests.pictures import jpeg
+from tests.upload_js.conftest import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Open = Callable[..., Visitor]
@@ -112,7 +113,7 @@ def test_after_the_tab_is_gone_the_rest_is_sent_when_the_line_is_back(
     session.on("ServiceWorker.workerRegistrationUpdated", lambda event: registrations.extend(event["registrations"]))
     session.send("ServiceWorker.enable")
     other.goto(f"{site.address}/offline/")
-    other.wait_for_timeout(200)
+    wait_until(lambda: other.evaluate("true") and len(registrations) > 0)  # events come while the page is asked
     sync = {"origin": site.address, "registrationId": registrations[-1]["registrationId"], "tag": "uploads"}
     session.send("ServiceWorker.dispatchSyncEvent", {**sync, "lastChance": False})
     for _ in range(40):

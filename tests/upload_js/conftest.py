@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page
 
 from tests.upload_js.fake_site import FakeServer, FakeSite
 
@@ -128,3 +130,17 @@ def wait_until(holds: Callable[[], bool], patience: float = 20.0) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
+
+
+def kill(page: Page, blank: str = "/blank/") -> None:
+    """The tab's process dies: nothing of the page runs any more, and its locks are free (which takes a moment).
+    ``blank``: a page of the same site that holds none."""
+    witness = page.context.new_page()
+    witness.goto(urljoin(page.url, blank))
+    count_locks = "async () => (await navigator.locks.query()).held.length"
+    before = witness.evaluate(count_locks)
+    with page.expect_event("crash"), suppress(Error):
+        page.goto("chrome://crash", timeout=300)
+    page.close()
+    wait_until(lambda: witness.evaluate(count_locks) < before)
+    witness.close()

@@ -90,7 +90,6 @@ class FakeSite:
     plans: dict[str, deque[Any]] = field(default_factory=lambda: defaultdict(deque))
     received: list[Received] = field(default_factory=list)
     stored: dict[str, Received] = field(default_factory=dict)
-    bytes_per_second: float = 0.0
     signed_out: bool = False
     token: str = TOKEN
     most_at_once: int = 0
@@ -286,7 +285,6 @@ class _Handler(BaseHTTPRequestHandler):
             site.go_on.wait(60)
             answer = 201
         if site.signed_out or request.token != site.token:
-            site.received.append(request)
             self._answer(403, b"<h1>CSRF</h1>", "text/html")
         elif answer == "silent":
             site.store(request)
@@ -304,7 +302,7 @@ class _Handler(BaseHTTPRequestHandler):
         return rest.partition(b"\r\n")[0].decode() if found else ""
 
     def _receive(self, first: bytes, length: int, answer: Any) -> Received:
-        rest = io.BytesIO(first + self._read_slowly(length - len(first)))
+        rest = io.BytesIO(first + self.rfile.read(length - len(first)))
         meta = {"CONTENT_TYPE": self.headers["Content-Type"], "CONTENT_LENGTH": str(length)}
         fields, files = MultiPartParser(meta, rest, [_InMemory()]).parse()
         upload = cast("UploadedFile", files["file"])
@@ -322,20 +320,6 @@ class _Handler(BaseHTTPRequestHandler):
         )
         self.site.received.append(request)
         return request
-
-    def _read_slowly(self, length: int) -> bytes:
-        rate = self.site.bytes_per_second
-        if not rate:
-            return self.rfile.read(length)
-        pieces = []
-        while length > 0:
-            piece = self.rfile.read(min(length, 65536))
-            if not piece:
-                raise ConnectionError
-            pieces.append(piece)
-            length -= len(piece)
-            time.sleep(len(piece) / rate)
-        return b"".join(pieces)
 
     def _cut(self) -> None:
         self.close_connection = True
