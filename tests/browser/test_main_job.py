@@ -62,6 +62,15 @@ def no_layout_shift(page: Page) -> float:
     return shift
 
 
+def fits(page: Page) -> bool:
+    """Nothing is wider than the window (a phone's ``innerWidth`` grows with what is), and no button is drawn out."""
+    fitting: bool = page.evaluate(
+        """() => document.documentElement.scrollWidth <= document.documentElement.clientWidth
+            && [...document.querySelectorAll(".button")].every(one => one.getBoundingClientRect().height <= 64)"""
+    )
+    return fitting
+
+
 def test_story_of_a_person(site: LiveSite, visitor: OpenWindow) -> None:
     window = visitor()
     page = window.page
@@ -155,12 +164,17 @@ def test_pages_are_accessible_and_stand_still(visitor: OpenWindow, person: str, 
     address = make_gallery(window, "Still")
     check_axe(page)
     add_photos(window, PHOTOS[:4])
-    for each in (address, "/", "/deleted/", "/receipts/", f"{address}edit/", f"{address}bin/", "/accounts/"):
+    opened = ("/", "/deleted/", "/receipts/", f"{address}edit/", f"{address}bin/", "/accounts/", "/offline/", "/share/")
+    for each in (address, *opened):
         window.open(each)
         page.wait_for_load_state("networkidle")
         check_axe(page)
         assert no_layout_shift(page) < 0.01, each
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), each
+        assert fits(page), each
+    page.set_viewport_size({"width": 320, "height": 640} if phone else {"width": 2560, "height": 1300})
+    for each in (address, *opened):
+        window.open(each)
+        assert fits(page), each
 
 
 def test_orientation_survives_the_browser_and_the_server(visitor: OpenWindow, person: str) -> None:
