@@ -12,7 +12,8 @@ from tests.live import PASSWORD, LiveSite
 
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
-AT_ONCE = 30  # accounts that are made together: a process for each takes longer than many a test
+AT_ONCE = 10  # accounts that are made together: a process for each takes longer than many a test
+_firsts = itertools.count(1, AT_ONCE)  # modules share a site, or have their own
 
 
 @pytest.fixture(scope="session")
@@ -68,12 +69,12 @@ def visitor(site: LiveSite, browser: Browser) -> Iterator[Callable[..., Visitor]
         assert window.complaints == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def people(site: LiveSite) -> Iterator[str]:
-    """Names of accounts that nobody has used."""
+    """Names of accounts that nobody has used, on the site of this module."""
 
     def make() -> Iterator[str]:
-        for first in itertools.count(1, AT_ONCE):
+        for first in _firsts:
             names = [f"alice{each}" for each in range(first, first + AT_ONCE)]
             site.add_people(*names)
             yield from names
