@@ -30,6 +30,16 @@ PAGES = {
         "Too large",
         "This is larger than what we take. Nothing was stored.",
     ),
+    "gone": (
+        "not_found",
+        "There is nothing at this address",
+        "The link may be wrong, or what was here has reached its end.",
+    ),
+    "bad": (
+        "malformed",
+        "That request could not be read",
+        "Go back, load the page anew and try again.",
+    ),
 }
 
 

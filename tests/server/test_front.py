@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from galleries.problems import Problem
+from galleries.problems import TEMPORARY, Problem
 from tests import log_watch
+from tests.faults.site import wait_until
 from tests.faults.web import Answer, Lost, ask
 from tests.headers.observatory import Page, score
 from tests.server.echo import Echo
@@ -180,7 +181,7 @@ def check_page(answer: Answer, code: str) -> None:
     assert answer.status == Problem(code).status
     assert answer.headers["content-type"] == "text/html"
     assert answer.headers["cache-control"] == "no-store"
-    assert "retry-after" in answer.headers
+    check_retry_after(answer)
     text = answer.body.decode()
     assert re.search(r"/static/css/tokens\.[0-9a-f]{12}\.css", text)
     assert 'class="empty"' in text
@@ -194,7 +195,13 @@ def check_problem(answer: Answer, code: str) -> None:
     assert answer.status == problem.status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json == problem.as_json()
-    assert int(answer.headers["retry-after"]) > 0
+    check_retry_after(answer)
+
+
+def check_retry_after(answer: Answer) -> None:
+    """Said of what may go well in a moment, and of nothing else."""
+    asked = answer.headers.get("retry-after", "0")
+    assert (int(asked) > 0) == (answer.status in TEMPORARY), answer
 
 
 def test_site_that_is_away(machine: Machine, tmp_path: Path) -> None:
@@ -213,6 +220,10 @@ def test_site_that_is_away(machine: Machine, tmp_path: Path) -> None:
         assert static.headers["cache-control"] == "public, max-age=315360000, immutable"
         plain = ask(f"{nginx.address}{re.sub(r'[.][0-9a-f]{12}[.]', '.', sheet)}")
         assert plain.headers["cache-control"] == "public, max-age=60"
+        wait_until(lambda: nginx.lines() >= 6, "nginx did not log all of them")
+        logged = {json.loads(line)["path"] for line in nginx.log.splitlines()}
+        assert {"/", "/api/v1/galleries", f"/g/{'0' * 32}/upload/"} <= logged
+        assert not [path for path in logged if path.startswith("/down")]  # the page that answered is not what was asked
     finally:
         nginx.stop()
 
@@ -225,6 +236,18 @@ def test_body_that_is_too_large(front: Nginx) -> None:
     answer = say(front.port, head.format(65 * 1024 * 1024 + 1))  # the body is never sent
     assert status(answer) == 413
     assert b'"code": "file_too_large"' in answer
+
+
+@pytest.mark.parametrize("path", ["/static/nothing.css", "/media/nothing.jpg", "/media-admission/", "/gone.html"])
+def test_address_that_nginx_knows_nothing_at(front: Nginx, path: str) -> None:
+    check_page(ask(f"{front.address}{path}", headers=HTML), "not_found")
+    check_problem(ask(f"{front.address}{path}", headers={"Accept": "application/json"}), "not_found")
+
+
+def test_head_that_is_too_large(front: Nginx) -> None:
+    large = {"Cookie": "x" * 9_000}
+    check_page(ask(f"{front.address}/", headers=HTML | large), "malformed")
+    check_problem(ask(f"{front.address}/api/v1/galleries", headers=large), "malformed")
 
 
 def refused(front: Nginx, headers: dict[str, str]) -> Answer:

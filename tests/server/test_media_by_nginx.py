@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -115,13 +116,14 @@ def test_removed_image_is_kept_back_within_the_minute_and_others_are_not(nginx: 
 
 def test_no_answer_outlives_the_pass(nginx: Nginx, alice: Uploader) -> None:
     _, [image] = images(alice, 1, seed=500)
-    end = datetime.now(UTC) + timedelta(seconds=6)
+    end = datetime.now(UTC) + timedelta(seconds=5)
     assert alice.set_expiry(image, end).status == 200
     address = thumbnail(alice, image)
     assert get(nginx, address).status == 200
     seen = []
-    while (now := datetime.now(UTC)) < end + timedelta(seconds=1.5):
+    while (now := datetime.now(UTC)) < end + timedelta(seconds=0.5):
         seen.append((now, get(nginx, address).status))
+        time.sleep(0.05)  # often enough, and others have use for the core
     assert {status for at, status in seen if at < end - timedelta(seconds=1)} == {200}
     assert {status for at, status in seen if at >= end} == {404}
 
@@ -137,10 +139,12 @@ def test_log_holds_no_pass(nginx: Nginx, alice: Uploader) -> None:
     _, [image] = images(alice, 1, seed=700)
     address = thumbnail(alice, image)
     get(nginx, address)
+    refused = address.replace("s=", "s=A")
+    assert get(nginx, refused).status == 404
     get(nginx, "/s/" + "t" * 43 + "/zip/?size=1")
     get(nginx, "/ending/" + "t" * 43 + "/")
     wait_until(lambda: "/s/.../zip/" in nginx.log and "/ending/..." in nginx.log, "nginx did not log all of it")
-    assert address.split("?")[0] in nginx.log
+    assert nginx.log.count(address.split("?")[0]) == 2
     assert address.split("s=")[1] not in nginx.log
     assert "t" * 43 not in nginx.log
     assert "/s/.../zip/" in nginx.log

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from deploy.nginx_files import WrongSetting, fronts_file, http_file, main, server_names, write_files
+from deploy.nginx_files import SHIPPED, WrongSetting, fronts_file, http_file, main, server_names, write_files
 
 URL = "https://photos.example.org"
 
@@ -54,3 +55,52 @@ def test_wrong_names_are_refused(tmp_path: Path, host: str, capsys: pytest.Captu
     assert main(["--etc", str(tmp_path), "--site-url", URL, "--hosts", host]) == 2
     assert capsys.readouterr().err.startswith("SITE_URL and DJANGO_ALLOWED_HOSTS must hold names")
     assert not list(tmp_path.iterdir())
+
+
+# SAFETY 5.3 and 5.8; another number needs a reason in docs/decisions.md.
+NUMBERS = {
+    "site.conf": (
+        "client_header_timeout 10s",
+        "client_body_timeout 15s",
+        "send_timeout 30s",
+        "keepalive_timeout 30s",
+        "reset_timedout_connection on",
+        "client_max_body_size 1m",
+        "client_max_body_size 65m",
+        "limit_conn image_gallery_connections 20",
+        "proxy_request_buffering on",
+        "proxy_connect_timeout 3s",
+        "proxy_read_timeout 75s",
+        "proxy_next_upstream off",
+        "proxy_set_header X-Forwarded-For $remote_addr",
+        "limit_req zone=image_gallery_pages burst=60 nodelay",
+        "limit_req zone=image_gallery_sign_in burst=5 nodelay",
+        "server_tokens off",
+    ),
+    "image-gallery.conf": (
+        "limit_req_zone $binary_remote_addr zone=image_gallery_pages:4m rate=20r/s",
+        "limit_req_zone $binary_remote_addr zone=image_gallery_sign_in:4m rate=1r/s",
+    ),
+}
+
+
+def directives(text: str) -> list[str]:
+    """Without comments, one blank between words."""
+    lines = re.sub(r"(?m)(?:^|\s)#.*$", "", text)
+    return [" ".join(words.split()) for words in re.split(r"[;{}]", lines)]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_are_those_that_were_set(name: str) -> None:
+    found = directives((SHIPPED / name).read_text())
+    assert [wanted for wanted in NUMBERS[name] if wanted not in found] == []
+    assert not [line for line in found if line.startswith("proxy_request_buffering") and line.endswith("off")]
+
+
+def test_each_address_gives_a_head_ten_seconds() -> None:
+    """Of names that share a port the default server's counts, also for the handshake of TLS."""
+    servers = (SHIPPED / "server.conf").read_text().split("\nserver {")[1:]
+    defaults = [directives(server) for server in servers if "default_server" in server]
+    assert len(defaults) == 2
+    for server in defaults:
+        assert {"client_header_timeout 10s", "return 444"} <= set(server)
