@@ -17,18 +17,20 @@ from tests.faults.ledger import Ledger, Uploader
 from tests.live import ROOT, START_TIMEOUT, LiveSite
 from tests.server.services import Postgres, Redis
 
-SET_UP = """
+CAST = """
 from django.core.management import call_command
 from django.utils import timezone
 from allauth.account.models import EmailAddress
 from galleries.models import ApiToken
 from gallery_site.accounts.models import User
 call_command("migrate", verbosity=0)
-call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=["django_htmx/ext/*", "ninja/redoc*"])
 for name in ("alice", "bob"):
     user = User.objects.create_user(name, f"{name}@example.org", "correct horse battery")
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     print(ApiToken.issue(user, "server", now=timezone.now())[1])
+"""
+STATIC = """
+call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=["django_htmx/ext/*", "ninja/redoc*"])
 """
 # gunicorn takes descriptor 3 when LISTEN_PID is its own (sd_listen_fds(3)); only the process itself knows that.
 HAND_OVER = """
@@ -146,7 +148,7 @@ class Machine:
         """Migrate, collect, make the cast and what nginx answers by itself."""
         self.postgres.execute("CREATE DATABASE prepared")
         site = ServerSite(self.prepared, self._settings("prepared"))
-        alice, bob = site.manage("shell", "-v0", "-c", SET_UP).stdout.split()
+        alice, bob = site.manage("shell", "-v0", "-c", CAST + STATIC).stdout.split()
         self.tokens = (alice, bob)
         site.manage("write_error_pages", str(self.prepared / "pages"))
 
