@@ -29,7 +29,10 @@ die() { echo "image-gallery: $*" >&2; exit 1; }
 told() { [ ! -f "$ENVIRONMENT" ] || sed -n "s/^$1=//p" "$ENVIRONMENT" | tail -1 | sed 's/^"\(.*\)"$/\1/'; }
 tell() { [ -n "$(told "$1")" ] || echo "$1=$2" >>"$ENVIRONMENT"; }
 
-own_database() { [ -z "$(told DATABASE_URL)$(told DATABASE_URL_FILE)" ] || [ "$(told DATABASE_URL)" = "$LOCAL_DATABASE" ]; }
+own_database() {
+  [ -n "$(told DATABASE_URL_FILE)" ] && return 1
+  case $(told DATABASE_URL) in "" | "$LOCAL_DATABASE" | "$LOCAL_DATABASE?port="*) ;; *) return 1 ;; esac
+}
 LOCAL_DATABASE="postgres:///$ACCOUNT"
 
 packages() {
@@ -37,6 +40,7 @@ packages() {
   command -v python3 >/dev/null || wanted+=(python3)
   python3 -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
   [ -x /usr/sbin/nginx ] || wanted+=(nginx-light)
+  [ -x /usr/sbin/logrotate ] || wanted+=(logrotate) # a small Debian has none, and nginx's log would only grow
   if own_database && ! command -v pg_lsclusters >/dev/null; then wanted+=(postgresql); fi
   [ ${#wanted[@]} -eq 0 ] && return
   say "installing ${wanted[*]}"
@@ -66,7 +70,6 @@ environment() {
     (umask 077 && python3 -c 'import secrets; print(secrets.token_urlsafe(50))' >"$ETC/secret-key")
     tell DJANGO_SECRET_KEY_FILE "$ETC/secret-key"
   fi
-  own_database && tell DATABASE_URL "$LOCAL_DATABASE"
   tell GALLERY_WORKERS "$(nproc)"
   find "$ETC" -type f -exec chown root:root {} + -exec chmod 0600 {} +
 }
@@ -92,7 +95,10 @@ database() {
   runuser -u postgres -- psql -qAtc "select 1 from pg_roles where rolname = '$ACCOUNT'" | grep -q 1 ||
     runuser -u postgres -- createuser "$ACCOUNT"
   runuser -u postgres -- psql -qAtc "select 1 from pg_database where datname = '$ACCOUNT'" | grep -q 1 ||
-    runuser -u postgres -- createdb --owner="$ACCOUNT" --encoding=UTF8 --template=template0 "$ACCOUNT"
+    runuser -u postgres -- createdb --owner="$ACCOUNT" --encoding=UTF8 --locale=C.UTF-8 --template=template0 "$ACCOUNT"
+  local port # another one when something had the usual one at the time of the package's installation
+  port=$(runuser -u postgres -- psql -qAtc 'show port')
+  if [ "$port" = 5432 ]; then tell DATABASE_URL "$LOCAL_DATABASE"; else tell DATABASE_URL "$LOCAL_DATABASE?port=$port"; fi
 }
 
 # Copies SOURCE and installs what its lock file names, by its hashes; sets RELEASE. The name is a hash of the content, so
@@ -142,7 +148,7 @@ front() { # nginx: written for this host, tested, and taken into use without end
 manage() { local place=$1; shift; GALLERY_RELEASE=$place /usr/local/bin/gallery-manage "$@"; }
 
 prepare_database() { # $1: release. Migrations are safe while the release before runs (docs/operations.md).
-  manage "$1" migrate --noinput --verbosity 0
+  manage "$1" migrate --noinput --verbosity 0 || return
   [ -n "$(told CACHE_URL)" ] || manage "$1" createcachetable --verbosity 0
 }
 
@@ -203,7 +209,6 @@ switch() { # $1: release. Both sides serve for a moment; the old one then ends w
       point_socket "$old"
       systemctl start "image-gallery-web@$old"
       systemctl stop "image-gallery-web@$new" 2>/dev/null || true
-      prepare_static "$before"
     fi
     return 1
   fi
@@ -232,8 +237,17 @@ prune() {
 
 put_into_use() { # $1: release
   prepare_static "$1"
-  try_release "$1" || { prepare_static "$(readlink -f "$OPT/current")"; die "release $(basename "$1") is not ready (journalctl -u image-gallery-try says why); what ran before runs on."; }
-  switch "$1" || die "release $(basename "$1") did not take over (journalctl -u 'image-gallery-web@*' says why); what ran before runs on."
+  try_release "$1" || stay "release $(basename "$1") is not ready (journalctl -u image-gallery-try says why)"
+  switch "$1" || stay "release $(basename "$1") did not take over (journalctl -u 'image-gallery-web@*' says why)"
+}
+
+stay() { # with what ran before, if something did: its units, its pages; $1: why
+  [ -n "$(side)" ] || die "$1."
+  local before
+  before=$(readlink -f "$OPT/current")
+  units "$before"
+  prepare_static "$before"
+  die "$1; what ran before runs on."
 }
 
 main() {
@@ -258,7 +272,7 @@ main() {
       database
       release
       units "$RELEASE"
-      prepare_database "$RELEASE"
+      prepare_database "$RELEASE" || stay "the database could not be brought to release $(basename "$RELEASE")"
       put_into_use "$RELEASE"
       front "$RELEASE"
       metrics

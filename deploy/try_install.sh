@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # install.sh on a bare Debian, with a systemd of its own, up to a page, an upload and an upgrade without a dropped request.
 #
-#   deploy/try_install.sh [FOLDER]     as root; wants debootstrap and systemd-container, and some 2 GB in FOLDER
+#   deploy/try_install.sh [--short] [FOLDER]     as root; wants debootstrap and systemd-container, and some 2 GB in FOLDER
 #
-# Takes five to ten minutes and needs control groups, so .ci/run does not do it. The machine inside has no network but
-# its own loopback: what the distribution and the lock file give is brought in before it starts.
+# --short, as in .ci/run: up to a page and the same release again under load. All of it takes five to ten minutes. The
+# machine inside has no network but its own loopback: what the distribution and the lock file give is brought in before
+# it starts. FOLDER is kept, and then a second run is quicker; without one everything is removed again.
 set -euo pipefail
+SHORT=
+if [ "${1:-}" = --short ]; then SHORT=yes && shift; fi
 SOURCE=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
 PLACE=${1:-$(mktemp -d /tmp/image-gallery-try.XXXX)}
+KEEP=${1:-}
 MACHINE=$PLACE/machine
 NAME=gallery.example.org
 step() { echo "--- $* ($SECONDS s)"; }
@@ -15,8 +19,18 @@ step() { echo "--- $* ($SECONDS s)"; }
 command -v debootstrap systemd-nspawn >/dev/null || { echo "apt install debootstrap systemd-container" >&2; exit 2; }
 mkdir -p "$PLACE"
 
+guard=
+finish() {
+  [ -z "$guard" ] || { kill "$guard" 2>/dev/null; wait "$guard" 2>/dev/null || true; }
+  [ -n "$KEEP" ] || rm -rf --one-file-system "$PLACE"
+}
+trap finish EXIT
+
 if [ ! -e "$MACHINE/.prepared" ]; then
   step "a bare Debian"
+  # Nothing of it has to outlive a power cut.
+  mkdir -p "$MACHINE/etc/dpkg/dpkg.cfg.d"
+  echo force-unsafe-io >"$MACHINE/etc/dpkg/dpkg.cfg.d/quick"
   debootstrap --variant=minbase --include=ca-certificates,systemd-sysv,dbus bookworm "$MACHINE" >"$PLACE/debootstrap.log"
   cp -r /etc/apt/apt.conf.d/. "$MACHINE/etc/apt/apt.conf.d/"
   cp /etc/ssl/certs/ca-certificates.crt "$MACHINE/etc/ssl/certs/"
@@ -32,8 +46,8 @@ step "what the lock file names"
 mkdir -p "$MACHINE/wheels"
 cp "$SOURCE/requirements.txt" "$MACHINE/wheels/"
 systemd-nspawn --quiet --directory="$MACHINE" --register=no --keep-unit --pipe sh -ec '
-  [ -d /wheels/.venv ] || python3 -m venv /wheels/.venv
-  /wheels/.venv/bin/pip download --quiet --quiet --only-binary=:all: --require-hashes -r /wheels/requirements.txt -d /wheels'
+  export PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl)
+  python3 -m pip download --quiet --quiet --only-binary=:all: --require-hashes -r /wheels/requirements.txt -d /wheels'
 
 bring() { # the clone, as it is now
   rm -rf "$MACHINE/srv/image-gallery"
@@ -46,7 +60,6 @@ step "the machine starts"
 systemd-nspawn --quiet --directory="$MACHINE" --boot --machine=gallery-try --register=no --keep-unit --private-network \
   --console=pipe </dev/null >"$PLACE/boot.log" 2>&1 &
 guard=$!
-trap 'kill $guard 2>/dev/null; wait $guard 2>/dev/null || true' EXIT
 for _ in $(seq 100); do
   inside=$(cat "/proc/$guard/task/$guard/children" 2>/dev/null | awk '{print $1}')
   [ -n "$inside" ] && nsenter -t "$inside" -a /bin/systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded' && break
@@ -63,9 +76,12 @@ step "ask"
 in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME"
 step "the same again, under load"
 in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --during /srv/image-gallery/deploy/install.sh
+[ -z "$SHORT" ] || exit 0
 step "an upgrade that is not ready"
 in_machine sh -c 'mkdir -p /srv/broken && cp -r /srv/image-gallery/. /srv/broken && echo "raise SystemExit(1)" >>/srv/broken/gallery_site/wsgi.py'
+in_machine sh -c 'echo "# of the broken release" >>/srv/broken/deploy/systemd/image-gallery-web@.service'
 in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --fails --during /srv/broken/deploy/install.sh
+in_machine cmp /srv/image-gallery/deploy/systemd/image-gallery-web@.service /etc/systemd/system/image-gallery-web@.service
 step "a newer release, and back"
 in_machine sh -c 'echo "# newer" >>/srv/image-gallery/gallery_site/wsgi.py'
 in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --during /srv/image-gallery/deploy/install.sh
