@@ -319,10 +319,11 @@ def _answer_with_twin(gallery: Gallery, received: ReceivedFile, options: UploadO
             raise _key_taken()
     deadline = time.monotonic() + TWIN_PATIENCE
     while True:
+        # In this order: one that becomes ready between the two is seen by the second.
+        pending = _COMING.fetch(gallery=gallery.id, sha256=received.sha256)
         twin = _visible_twin(gallery, received.sha256, timezone.now())
         if twin is not None:
             return StoredUpload(twin, duplicate=True)
-        pending = _COMING.fetch(gallery=gallery.id, sha256=received.sha256)
         if not pending:
             return None
         if time.monotonic() > deadline:

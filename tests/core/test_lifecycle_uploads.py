@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -269,6 +269,26 @@ def test_a_pending_twin_is_waited_for_then_retired(
     states = sorted(Image.objects.values_list("state", flat=True))
     assert states == [State.DELETING, State.READY]
     check_world(timezone.now(), data_dir)
+
+
+def test_a_twin_that_becomes_ready_between_two_looks_is_the_answer(
+    gallery: Gallery, quick_decoder: QuickDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is neither visible at the first look nor pending at the second, and is not decoded again for that."""
+    with dying_at("upload.objects"), pytest.raises(Killed):
+        upload(gallery, 1)
+    pending, look = Image.objects.get(), uploads._visible_twin
+
+    def look_and_go_on(gallery: Gallery, sha256: str, now: datetime) -> Image | None:
+        found = look(gallery, sha256, now)
+        if pending.state == State.PENDING:
+            uploads._make_ready(gallery, pending)
+        return found
+
+    monkeypatch.setattr(uploads, "_visible_twin", look_and_go_on)
+    answer = upload(gallery, 1)
+    assert (answer.duplicate, answer.image.id) == (True, pending.id)
+    assert quick_decoder.decoded == 1
 
 
 @in_parallel
