@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # install.sh on a bare Debian, with a systemd of its own, up to a page, an upload and an upgrade without a dropped request.
 #
-#   deploy/try_install.sh [--short] [FOLDER]     as root; wants debootstrap and systemd-container, and some 2 GB in FOLDER
+#   deploy/try_install.sh [--prepare | --short] [FOLDER]
 #
-# --short, as in .ci/run: up to a page and the same release again under load. All of it takes five to ten minutes. The
+# As root; wants debootstrap and systemd-container, and some 2 GB in FOLDER. --prepare: only fetch into FOLDER what a run
+# needs. --short, as in .ci/run: up to a page and the same release again under load. All of it takes five to ten minutes. The
 # machine inside has no network but its own loopback: what the distribution and the lock file give is brought in before
 # it starts. FOLDER is kept, and then a second run is quicker; without one everything is removed again.
 set -euo pipefail
-SHORT=
-if [ "${1:-}" = --short ]; then SHORT=yes && shift; fi
+HOW=
+case "${1:-}" in --prepare | --short) HOW=$1 && shift ;; esac
 SOURCE=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
 PLACE=${1:-$(mktemp -d /tmp/image-gallery-try.XXXX)}
 KEEP=${1:-}
@@ -42,12 +43,16 @@ if [ ! -e "$MACHINE/.prepared" ]; then
   touch "$MACHINE/.prepared"
 fi
 
-step "what the lock file names"
-mkdir -p "$MACHINE/wheels"
-cp "$SOURCE/requirements.txt" "$MACHINE/wheels/"
-systemd-nspawn --quiet --directory="$MACHINE" --register=no --keep-unit --pipe sh -ec '
-  export PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl)
-  python3 -m pip download --quiet --quiet --only-binary=:all: --require-hashes -r /wheels/requirements.txt -d /wheels'
+if ! cmp -s "$SOURCE/requirements.txt" "$MACHINE/wheels/complete"; then
+  step "what the lock file names"
+  mkdir -p "$MACHINE/wheels"
+  cp "$SOURCE/requirements.txt" "$MACHINE/wheels/"
+  systemd-nspawn --quiet --directory="$MACHINE" --register=no --keep-unit --pipe sh -ec '
+    export PYTHONPATH=$(echo /usr/share/python-wheels/pip-*.whl)
+    python3 -m pip download --quiet --quiet --only-binary=:all: --require-hashes -r /wheels/requirements.txt -d /wheels'
+  cp "$SOURCE/requirements.txt" "$MACHINE/wheels/complete"
+fi
+[ "$HOW" != --prepare ] || exit 0
 
 bring() { # the clone, as it is now
   rm -rf "$MACHINE/srv/image-gallery"
@@ -76,7 +81,7 @@ step "ask"
 in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME"
 step "the same again, under load"
 in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --during /srv/image-gallery/deploy/install.sh
-[ -z "$SHORT" ] || exit 0
+[ "$HOW" != --short ] || exit 0
 step "an upgrade that is not ready"
 in_machine sh -c 'mkdir -p /srv/broken && cp -r /srv/image-gallery/. /srv/broken && echo "raise SystemExit(1)" >>/srv/broken/gallery_site/wsgi.py'
 in_machine sh -c 'echo "# of the broken release" >>/srv/broken/deploy/systemd/image-gallery-web@.service'
