@@ -102,7 +102,7 @@ def _describe(gallery: Gallery, end: datetime, count: int, size: int) -> Ending:
 
 
 def _lives_long(gallery: Gallery, end: datetime) -> bool:
-    """More than a day, by its policy and from when the first of what ends then was added."""
+    """More than a day, by its policy (whoever chose a day wants no mail) and from when it was made."""
     lifetime = gallery.policy.lifetime
     return (lifetime is None or lifetime > SHORT_LIFE) and end - gallery.created_at > SHORT_LIFE
 

@@ -39,8 +39,9 @@ class _Statement:
         """The row as Django would give it."""
         row = list(raw)
         for place, functions, expression in self.converters:
-            for convert in functions:
-                row[place] = convert(row[place], expression, connection)
+            if row[place] is not None:  # which all of them leave as it is
+                for convert in functions:
+                    row[place] = convert(row[place], expression, connection)
         made = self.model.from_db(connection.alias, self.columns, row[: len(self.columns)])
         for name, place in self.annotations.items():
             setattr(made, name, row[place])

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from django import template
+from django.template.base import Parser, TextNode, Token
 from django.templatetags.static import static
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
 register = template.Library()
 
 SHEET = "icons/ui.svg"
+USAGE = 'icon takes one name in quotes, as in {% icon "bin" %}'
 
 
-@register.simple_tag
-@cache  # a gallery's page has forty of them, of a dozen kinds
-def icon(name: str) -> SafeString:
-    """The icon ``name``. A tag and not an included template."""
-    return format_html(
-        '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>', static(SHEET), name
+@register.tag
+def icon(parser: Parser, token: Token) -> TextNode:
+    """The icon of that name, written when the template is read: a gallery's page has forty of them.
+
+    Raises:
+        TemplateSyntaxError: the name is no text in quotes.
+    """
+    name = token.split_contents()[1:]
+    if len(name) != 1 or name[0][0] not in "\"'" or name[0][-1] != name[0][0]:
+        raise template.TemplateSyntaxError(USAGE)
+    return TextNode(
+        format_html(
+            '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+            static(SHEET),
+            name[0][1:-1],
+        )
     )
