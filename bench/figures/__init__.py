@@ -35,6 +35,7 @@ FIGURES = (
     Figure("zips", "the zip of 100 originals, and 50 slow readers"),
     Figure("sweep", "delete 1,000, sweep 1,000 that are due"),
     Figure("first_screen", "what a phone loads first, the owner's and a visitor's"),
+    Figure("lighthouse", "Lighthouse's score of the same two pages"),
     Figure("renditions", "CPU of an upload that brings its renditions"),
     Figure("canvas", "12 MP photos from the drop to all safe, in Chromium"),
     Figure("rivals", "other libraries that compress in the browser"),

@@ -66,7 +66,7 @@ class Load:
 
 def measure(bench: Bench) -> Iterator[Row]:
     site = bench.site("first-screen")
-    gallery = _fill(site)
+    gallery = fill(site)
     session = site.inside("bench.filling:sign_in", person=PERSON)
     link = site.inside("bench.filling:new_link", gallery=gallery)
     times = bench.scaled(5, 2)
@@ -89,7 +89,8 @@ def _rows(name: str, loads: list[Load], packed: float) -> Iterator[Row]:
     yield Row(f"{name}, largest paint", "s", [load.largest / 1000 for load in loads], wanted=Wanted(2.5))
 
 
-def _fill(site: Site) -> str:
+def fill(site: Site) -> str:
+    """A gallery of as many photos as a first screen shows; returns its id."""
     gallery: str = site.inside("bench.filling:new_gallery", person=PERSON)
     with Client(site.address, {"Authorization": f"Bearer {site.token(PERSON)}"}) as client:
         for number in range(PHOTOS):

@@ -10,17 +10,15 @@ import base64
 import io
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from PIL import Image as Pillow
 from playwright.sync_api import Page
 
 from bench.context import Bench
+from bench.folder_server import serve
+from bench.npm import install
 from bench.real_photos import write_photos
 from bench.ssim import similarity
 from bench.table import Row
@@ -48,7 +46,7 @@ def measure(bench: Bench) -> Iterator[Row]:
         with tab(browser, site) as opened:
             yield from _rows("ours", opened.page, files, opened.compress(files))
         for name in NAMES:
-            with _serve(folder) as address:
+            with serve(folder) as address:
                 page = browser.new_page()
                 page.add_init_script(LONG_TASKS)
                 page.goto(address)
@@ -74,32 +72,9 @@ def _rows(name: str, page: Page, files: Sequence[Path], seconds: float) -> Itera
 
 def _install(folder: Path) -> Path:
     """The libraries in one module, made here and gone with the run."""
-    folder.mkdir()
-    for source, target in (
-        ("package.json", "package.json"),
-        ("lock.json", "package-lock.json"),
-        ("page.js", "page.js"),
-    ):
-        shutil.copy(SOURCE / source, folder / target)
-    run = partial(subprocess.run, cwd=folder, check=True, capture_output=True)
-    run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"])
-    run(["node_modules/.bin/esbuild", "page.js", "--bundle", "--format=esm", "--outfile=public/rivals.js"])
+    install(SOURCE, folder)
+    shutil.copy(SOURCE / "page.js", folder)
+    bundle = ["node_modules/.bin/esbuild", "page.js", "--bundle", "--format=esm", "--outfile=public/rivals.js"]
+    subprocess.run(bundle, cwd=folder, check=True, capture_output=True)
     (folder / "public" / "index.html").write_text(PAGE)
     return folder / "public"
-
-
-@contextmanager
-def _serve(folder: Path) -> Iterator[str]:
-    """The address of a server of these files, which ends with the block."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
