@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 from bench.client import Client
 from bench.context import PERSON, Bench, alternate
@@ -16,6 +17,7 @@ from bench.table import Row, Wanted
 from tests.faults.site import picture
 from tests.faults.web import form_data
 from tests.server.person import Person
+from tests.server.raw import connect
 from tests.server.test_uploads import padded
 
 MILLI, MICRO = 1000, 1_000_000
@@ -23,6 +25,7 @@ CLIENTS = 4
 KNOWN = "HIT"  # what nginx's log says of a pass that it has asked about
 CONNECTIONS = 2
 LARGE = 60 * MIB
+SLOW_CLIENTS = 200
 
 
 def measure(bench: Bench) -> Iterator[Row]:
@@ -32,6 +35,7 @@ def measure(bench: Bench) -> Iterator[Row]:
         yield from _thumbnails(bench, server, gallery)
         yield from _originals(bench, server)
         yield from _pages(bench, server, gallery)
+        yield from _beside_slow_clients(bench, server, gallery)
         yield from _uploads(bench, server)
 
 
@@ -137,6 +141,23 @@ def _pages(bench: Bench, server: Server, gallery: str) -> Iterator[Row]:
             lambda: cost(direct, server.site_cpu),
         )
     yield Row("page of 60 by nginx and gunicorn, CPU", "ms", ours, alone, "gunicorn alone", Wanted(1.1, of="ratio"))
+
+
+def _beside_slow_clients(bench: Bench, server: Server, gallery: str) -> Iterator[Row]:
+    """The slowest of some requests while others, each from an address of its own, have begun one and go no further."""
+    token = f"Authorization: {server.authorization['Authorization']}\r\nContent-Length: 60000000\r\n\r\nbegin"
+    begun = {
+        "heads": "GET / HTTP/1.1\r\nHost: localhost\r\n",
+        "bodies": f"POST /api/v1/galleries/{gallery}/images HTTP/1.1\r\nHost: localhost\r\n{token}",
+    }
+    for name, text in begun.items():
+        with ExitStack() as stack, Client(server.nginx.address) as client:
+            for number in range(SLOW_CLIENTS):
+                line, rest = text.split("\r\n", 1)
+                slow = stack.enter_context(connect(server.nginx.port))
+                slow.sendall(f"{line}\r\nX-Forwarded-For: 198.51.100.{number}\r\n{rest}".encode())
+            slowest = max(client.get("/").seconds for _ in range(bench.scaled(20, 5)))
+        yield Row(f"a page beside {SLOW_CLIENTS} slow {name}, the slowest", "s", [slowest], wanted=Wanted(1))
 
 
 def _uploads(bench: Bench, server: Server) -> Iterator[Row]:

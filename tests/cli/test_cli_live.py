@@ -28,7 +28,7 @@ from galleries.cli.web import Site
 from tests.live import ROOT, LiveSite, running_site
 from tests.pictures import jpeg
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("command line")]  # one site
 DEADLINE = 60.0  # seconds
 
 

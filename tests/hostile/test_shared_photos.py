@@ -24,7 +24,7 @@ import pytest
 from tests.live import LiveSite
 from tests.photos import path, records
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hostile")]  # one site
 
 MEMORY = 1 << 30  # bytes that the web process may allocate; the children of the decoder have a limit of their own
 SLOWEST = 25.0  # seconds for one file
