@@ -9,18 +9,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from gallery_site.runner.emulator import emulator_environment
+from tests.aws.running import wait_until_ready
 from tests.live import ROOT, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cloud")]
-START_SECONDS = 90.0
 
 
 def test_the_site_starts_on_an_aws_of_its_own_and_ends_with_it(tmp_path: Path) -> None:
@@ -59,18 +57,6 @@ def test_the_site_starts_on_an_aws_of_its_own_and_ends_with_it(tmp_path: Path) -
     for ended in (ours["CLOUDFRONT_DOMAIN"], ours["AWS_ENDPOINT_URL"], ours["AWS_EC2_METADATA_SERVICE_ENDPOINT"]):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", urlsplit(ended).port or 0)) != 0, ended
-
-
-def wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> bytes:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310 (loopback)
-                body: bytes = answer.read()
-                return body
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the site did not start")
 
 
 def _listening_elsewhere(leader: int) -> list[str]:
