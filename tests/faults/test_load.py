@@ -25,6 +25,8 @@ pytestmark = pytest.mark.slow
 
 DAY = timedelta(days=1)
 PATIENCE = 90.0  # seconds for all threads of a test
+# Connections, and how many seconds each end may be waited for: a fourth of what they take one after the other.
+MANY_OPEN, WELL_BEHAVED = 40, 20.0
 
 
 def together(acts: list[Callable[[], Answer]]) -> list[Answer]:
@@ -271,3 +273,35 @@ def test_fifteen_hundred_due_at_once_follow_the_mass_rule(still_site: FaultSite)
     site.settle()
     assert len(read_snapshot(site.database, site.media).receipts) == 1_500
     site.check(http=False)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"200"), (b"nonsense\r\n\r\n", b"400")],
+    ids=["answered", "refused"],
+)
+def test_who_does_not_close_a_connection_that_is_over_holds_nobody_up(
+    site: FaultSite, sent: bytes, status: bytes
+) -> None:
+    """gunicorn's own worker waits two seconds for each of them, and accepts nobody meanwhile."""
+    workers = site.workers()
+    lines = [socket.create_connection(("127.0.0.1", site.port), timeout=WELL_BEHAVED) for _ in range(MANY_OPEN)]
+    try:
+        for line in lines:
+            line.sendall(sent)
+        for line in lines:
+            assert line.recv(65_536).split()[1] == status
+            while line.recv(65_536):  # until the site has closed its side
+                pass
+        assert site.alice.call("GET", "/galleries").status == 200
+        wait_until(lambda: _connections(site.port) == 0, "what is over stays open")
+        assert site.workers() == workers
+    finally:
+        for line in lines:
+            line.close()
+
+
+def _connections(port: int) -> int:
+    """Those that a process holds at this end, the listening one apart (proc(5), net/tcp)."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] != "0A" and row[9] != "0" for row in rows)
