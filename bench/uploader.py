@@ -42,6 +42,8 @@ READ = """async (index) => {
   for (let at = 0; at < bytes.length; at += 30_000) text += String.fromCharCode(...bytes.subarray(at, at + 30_000));
   return btoa(text);
 }"""
+HAS_POOL = r"""() => performance.getEntriesByType("resource")
+  .some(({ name }) => /\/upload\/pool\.[^/]*js$/.test(name))"""
 IS_SAFE = """(count) => new RegExp(`^${count} photos? safe|safe, \\\\d+ already here`).test(
   document.querySelector('[data-part="head"]').textContent)"""
 
@@ -115,6 +117,8 @@ def tab(browser: Browser, site: Site, *, quality: str = "full") -> Iterator[Tab]
     page.goto(f"{site.address}/g/{gallery}/")
     page.wait_for_selector('[data-uploader="ready"]', state="attached")
     page.evaluate("(value) => document.querySelector(`[name=quality][value=${value}]`).click()", quality)
+    page.mouse.move(5, 5)  # the uploader is fetched when somebody stirs
+    page.wait_for_function(HAS_POOL)
     now = _processes(browser, "renderer")
     yield Tab(page, sorted(now - before or now), *_processes(browser, "browser"))
     context.close()
