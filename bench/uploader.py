@@ -20,16 +20,18 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE = 1_800_000  # ms
 SAMPLE_SECONDS = 0.1
 
+# The address of the pool's module, undefined before the page has loaded it.
+POOL = r"""() => performance.getEntriesByType("resource").map(({ name }) => name)
+  .find((name) => /\/upload\/pool\.[^/]*js$/.test(name))"""
 COMPRESS = """async () => {
-  const loaded = performance.getEntriesByType("resource").map((entry) => entry.name);
-  const { WorkerPool } = await import(loaded.find((name) => /\\/upload\\/pool\\.[^/]*js$/.test(name)));
+  const { WorkerPool } = await import((POOL)());
   const pool = new WorkerPool({ url: document.querySelector("[data-uploader]").dataset.worker });
   const options = { quality: "full", maxPixels: 80_000_000, renditions: false };
   const begin = performance.now();
   const made = await Promise.all([...bench.files].map((file) => pool.prepare(file, options)));
   window.made = made.map(({ blob }) => blob);
   return (performance.now() - begin) / 1000;
-}"""
+}""".replace("POOL", POOL)
 LONG_TASKS = """
 window.longest = 0;
 new PerformanceObserver((list) => {
@@ -42,8 +44,6 @@ READ = """async (index) => {
   for (let at = 0; at < bytes.length; at += 30_000) text += String.fromCharCode(...bytes.subarray(at, at + 30_000));
   return btoa(text);
 }"""
-HAS_POOL = r"""() => performance.getEntriesByType("resource")
-  .some(({ name }) => /\/upload\/pool\.[^/]*js$/.test(name))"""
 IS_SAFE = """(count) => new RegExp(`^${count} photos? safe|safe, \\\\d+ already here`).test(
   document.querySelector('[data-part="head"]').textContent)"""
 
@@ -118,7 +118,7 @@ def tab(browser: Browser, site: Site, *, quality: str = "full") -> Iterator[Tab]
     page.wait_for_selector('[data-uploader="ready"]', state="attached")
     page.evaluate("(value) => document.querySelector(`[name=quality][value=${value}]`).click()", quality)
     page.mouse.move(5, 5)  # the uploader is fetched when somebody stirs
-    page.wait_for_function(HAS_POOL)
+    page.wait_for_function(POOL)
     now = _processes(browser, "renderer")
     yield Tab(page, sorted(now - before or now), *_processes(browser, "browser"))
     context.close()

@@ -99,11 +99,11 @@ def lambda_handler(event: Any, context: Context | None) -> dict[str, int | bool]
         allow_mass=isinstance(event, dict) and event.get("allow_mass") is True,
         run_id=getattr(context, "aws_request_id", "") or uuid.uuid4().hex,
         clock=time.time,
-        time_left=_clock_of(context),
+        time_left=_time_left_of(context),
     )
 
 
-def _clock_of(context: Context | None) -> Callable[[], bool]:
+def _time_left_of(context: Context | None) -> Callable[[], bool]:
     """Whether there is time left; always, where nobody says how much (called by hand, without a context)."""
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     return lambda: remaining is None or remaining() > RESERVE

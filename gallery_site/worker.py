@@ -39,8 +39,6 @@ REFUSALS = {
     ExpectationFailed: (HTTPStatus.EXPECTATION_FAILED, "Only 100-continue can be expected here."),
     UnsupportedTransferCoding: (HTTPStatus.NOT_IMPLEMENTED, "Bodies are taken whole or in chunks, in no other coding."),
 }
-
-
 LINGER = 2.0  # seconds for the other side to take the last answer and close, as gunicorn has it (RFC 9112, section 9.6)
 MOST_DRAINED = 64 * 1024  # bytes that it may go on sending meanwhile
 

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from galleries.models import Gallery, Image
     from galleries.uploads import StoredUpload, UploadOptions
 
+# Orientation (EXIF 2.32, 4.6.5) -> what makes of an upright picture the one that is stored with it.
+TURNS = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_90,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_270,
+}
+
 
 def jpeg(seed: int = 0, size: tuple[int, int] = (64, 48), **options: object) -> bytes:
     """A JPEG whose bytes differ by ``seed``."""

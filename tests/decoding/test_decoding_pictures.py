@@ -16,6 +16,7 @@ from galleries.decoding import DecodedImage, Decoder, ImageRejected, Limits
 from galleries.decoding.exif import name_camera, parse_taken_at
 from galleries.decoding.kinds import count_gif_frames, sniff_kind
 from tests import photos
+from tests.pictures import TURNS
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -325,16 +326,7 @@ def make_exif(orientation: object = None, **tags: object) -> Image.Exif:
 def test_every_orientation_is_upright(format: str, orientation: int, decode: Decode) -> None:
     upright = Image.new("RGB", (60, 40), "white")
     ImageDraw.Draw(upright).rectangle((0, 0, 29, 19), fill="red")
-    turns = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT,
-        3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }
-    stored = upright.transpose(turns[orientation]) if orientation in turns else upright
+    stored = upright.transpose(TURNS[orientation]) if orientation in TURNS else upright
     decoded = decode(encode(stored, format, exif=make_exif(orientation), quality=90))
     assert (decoded.width, decoded.height) == (60, 40)
     red, green, _ = preview_of(decoded).getpixel((10, 8))  # type: ignore[misc]

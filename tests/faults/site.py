@@ -24,13 +24,10 @@ from tests.live import LiveSite
 from tests.pictures import jpeg
 
 PATIENCE = 30.0  # seconds for what happens by itself
-SET_UP = """
-from django.core.management import call_command
+CAST = """
 from django.utils import timezone
 from galleries.models import ApiToken
 from gallery_site.accounts.models import User
-call_command("migrate", verbosity=0)
-call_command("collectstatic", interactive=False, verbosity=0)
 for name in ("alice", "bob"):
     print(ApiToken.issue(User.objects.create_user(name, f"{name}@example.org"), "faults", now=timezone.now())[1])
 """
@@ -57,9 +54,9 @@ class FaultSite(LiveSite):
     ledger: Ledger = field(default_factory=Ledger)
 
     def make(self) -> None:
-        """Set everything up in one process."""
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        alice, bob = self.manage("shell", "-v0", "-c", SET_UP).stdout.split()
+        """Set everything up."""
+        self.set_up()
+        alice, bob = self.manage("shell", "-v0", "-c", CAST).stdout.split()
         self.tokens = (alice, bob)
 
     def copy_to(self, data_dir: Path) -> FaultSite:

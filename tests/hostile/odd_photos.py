@@ -17,6 +17,7 @@ from typing import Any
 import pillow_heif
 from PIL import ExifTags, Image, ImageDraw, PngImagePlugin
 
+from tests.pictures import TURNS
 from tests.stripping.containers import after_soi, box, full_box, png_chunk, riff_chunk, segment
 
 MARK = b"GPSMARK-51N-0W"
@@ -28,15 +29,6 @@ XMP = (
     + MARK
     + b'"/></rdf:RDF></x:xmpmeta>'
 )
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 @dataclass(frozen=True)
