@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
+from django.db.models.base import ModelState
 
 M = TypeVar("M", bound=Model)
 Given = UUID | datetime | str
+Convert = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -27,24 +29,27 @@ class _Statement:
     sql: str
     params: tuple[Any, ...]
     names: dict[Any, str]  # a stand-in as the database is given it -> the argument that it stands for
-    columns: frozenset[str]  # of the model, the first of the row, in the model's own order
-    annotations: dict[str, int]  # with their place in the row
-    converters: list[tuple[int, Any, Any]]  # of the values in a row, as Django's own compiler has them
+    attributes: tuple[str, ...]  # of an instance, in the order of the row: columns, then annotations
+    converters: list[tuple[int, Convert]]  # of the values in a row, by their place
 
     def bind(self, arguments: dict[str, Given], connection: BaseDatabaseWrapper) -> list[Any]:
         given = {name: _adapt(value, connection) for name, value in arguments.items()}
         return [given[self.names[param]] if param in self.names else param for param in self.params]
 
-    def instance(self, raw: tuple[Any, ...], connection: BaseDatabaseWrapper) -> Any:
-        """The row as Django would give it."""
+    def instance(self, raw: tuple[Any, ...], alias: str) -> Any:
+        """The row as Django would give it.
+
+        Made without the model's ``__init__``, which looks for each of its 27 fields whether it was read and tells
+        whoever listens (nobody): that took longer than reading the row.
+        """
         row = list(raw)
-        for place, functions, expression in self.converters:
+        for place, convert in self.converters:
             if row[place] is not None:  # which all of them leave as it is
-                for convert in functions:
-                    row[place] = convert(row[place], expression, connection)
-        made = self.model.from_db(connection.alias, self.columns, row[: len(self.columns)])
-        for name, place in self.annotations.items():
-            setattr(made, name, row[place])
+                row[place] = convert(row[place])
+        made = self.model.__new__(self.model)
+        made._state = ModelState()
+        made._state.adding, made._state.db = False, alias
+        vars(made).update(zip(self.attributes, row, strict=True))
         return made
 
 
@@ -69,7 +74,7 @@ class Prepared(Generic[M]):
         with connection.cursor() as cursor:
             cursor.execute(statement.sql, statement.bind(arguments, connection))
             rows = cursor.fetchall()
-        return [statement.instance(row, connection) for row in rows]
+        return [statement.instance(row, connection.alias) for row in rows]
 
     def _compile(self, connection: BaseDatabaseWrapper) -> _Statement:
         compiler: Any = self._build(**self._stand_ins).query.get_compiler(connection=connection)
@@ -78,16 +83,43 @@ class Prepared(Generic[M]):
         assert names.keys() <= set(params)  # noqa: S101 (else an argument would be the stand-in for ever)
         model_fields = compiler.klass_info["select_fields"]
         assert model_fields == list(range(len(model_fields)))  # noqa: S101
-        converters = compiler.get_converters([column[0] for column in compiler.select])
+        columns = [column[0] for column in compiler.select]
+        annotations = dict(compiler.annotation_col_map or {})
+        assert list(annotations.values()) == list(range(len(model_fields), len(columns)))  # noqa: S101
+        converters = compiler.get_converters(columns)
         return _Statement(
             model=compiler.klass_info["model"],
             sql=sql,
             params=tuple(params),
             names=names,
-            columns=frozenset(column[0].target.attname for column in compiler.select[: len(model_fields)]),
-            annotations=dict(compiler.annotation_col_map or {}),
-            converters=[(place, *found) for place, found in converters.items()],
+            attributes=(*(column.target.attname for column in columns[: len(model_fields)]), *annotations),
+            converters=[
+                (place, _converter(functions, expression, connection))
+                for place, (functions, expression) in converters.items()
+            ],
         )
+
+
+def _converter(functions: list[Any], expression: Any, connection: BaseDatabaseWrapper) -> Convert:
+    """What Django's compiler does with a value of the database, as one function of that value."""
+    if functions == [getattr(connection.ops, "convert_datetimefield_value", None)]:
+        return _as_utc
+
+    def convert(value: Any) -> Any:
+        for function in functions:
+            value = function(value, expression, connection)
+        return value
+
+    return convert
+
+
+def _as_utc(value: datetime | str) -> datetime:
+    """A time of SQLite, where all are in UTC without saying so: those of columns come as times, computed ones as text.
+
+    Django's own converter asks the settings, and there are four times in each of a page's sixty rows.
+    """
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment.replace(tzinfo=UTC)
 
 
 def _adapt(value: Given, connection: BaseDatabaseWrapper) -> Any:

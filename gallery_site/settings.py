@@ -119,7 +119,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "gallery_site.context.site",
             ],
-            "builtins": ["galleries.templatetags.icons"],
+            "builtins": ["galleries.templatetags.icons", "galleries.templatetags.routes"],
         },
     },
 ]

@@ -10,10 +10,10 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Count, Exists, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
-from django.urls import reverse
 
 from galleries.models.image import UNHIDDEN
 from galleries.models.links import Guest
+from galleries.routes import address_of
 from gallery_site.ids import uuid7
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Gallery(models.Model):
         return self.title
 
     def get_absolute_url(self) -> str:
-        return reverse("galleries:gallery-detail", args=[self.hex])
+        return address_of("galleries:gallery-detail", self.hex)
 
     # Set by GalleryQuerySet.measured(now)
     faded_count: int

@@ -4,17 +4,18 @@ a method; a test holds the two together."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.urls import reverse
 
 from cleanup_lambda.keys import original_key, rendition_key
+from galleries.routes import address_of
 from gallery_site.ids import uuid7
 
 FILENAME_LENGTH = 150
@@ -158,7 +159,7 @@ class Image(models.Model):
         return self.filename
 
     def get_absolute_url(self) -> str:
-        return reverse("galleries:image-detail", args=[self.gallery_id.hex, self.hex])
+        return address_of("galleries:image-detail", self.gallery_id.hex, self.hex)
 
     @property
     def hex(self) -> str:
@@ -175,9 +176,9 @@ class Image(models.Model):
         return original_key(self.gallery.owner_id.hex, self.gallery_id.hex, self.hex, self.extension)
 
     @property
-    def rendition_sizes(self) -> dict[str, RenditionSize]:
+    def rendition_sizes(self) -> Mapping[str, RenditionSize]:
         """The renditions that this image has, by spec."""
-        return dict(_read_renditions(self.renditions))
+        return _read_renditions(self.renditions)
 
     def rendition_key(self, spec: str) -> str:
         """The key of the rendition ``spec``.
@@ -229,10 +230,10 @@ class RenditionSize:
 
 
 @lru_cache(maxsize=4_096)  # one camera gives few sizes, and a page asks for sixty images' sizes
-def _read_renditions(written: str) -> tuple[tuple[str, RenditionSize], ...]:
+def _read_renditions(written: str) -> Mapping[str, RenditionSize]:
     """What ``write_renditions`` wrote, by spec."""
     words = written.split()
-    return tuple((size.spec, size) for size in map(RenditionSize.parse, words[::2], words[1::2]))
+    return MappingProxyType({size.spec: size for size in map(RenditionSize.parse, words[::2], words[1::2])})
 
 
 def write_renditions(sizes: Iterable[RenditionSize]) -> str:

@@ -7,7 +7,7 @@ looks every value up by guessing what it might be (docs/decisions.md).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
 from html import escape
@@ -48,10 +48,11 @@ register.filter("by_day", group_by_day)
 def write_tiles(tiles: Sequence[Tile]) -> SafeString:
     """The list items of ``tiles``. The template is ours and each value is escaped: the result is safe."""
     now = timezone.now()
-    return SafeString("".join([_write_tile(tile, now) for tile in tiles]))
+    read_form: Callable[[Kind], str] = _read_form.__wrapped__ if settings.DEBUG else _read_form
+    return SafeString("".join([_write_tile(tile, now, read_form) for tile in tiles]))
 
 
-def _write_tile(tile: Tile, now: datetime) -> str:
+def _write_tile(tile: Tile, now: datetime, read_form: Callable[[Kind], str]) -> str:
     image, expires_at = tile.image, tile.expires_at
     kind = Kind(
         has_end=expires_at is not None,
@@ -60,8 +61,7 @@ def _write_tile(tile: Tile, now: datetime) -> str:
         is_animated=image.animated,
         is_wide=round(image.ratio * 4) >= WIDE,
     )
-    form = _read_form.__wrapped__(kind) if settings.DEBUG else _read_form(kind)
-    return form % {
+    return read_form(kind) % {
         "id": image.hex,
         "href": escape(tile.href),
         "original_href": escape(tile.original_href),

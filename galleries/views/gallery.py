@@ -11,7 +11,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
@@ -23,6 +22,7 @@ from galleries.galleries import change_gallery
 from galleries.models import Gallery, Retention
 from galleries.passes import Addresses
 from galleries.removal import remove_gallery, restore_gallery
+from galleries.routes import address_of
 from galleries.tiles import SORTS, make_tiles, next_url, read_grid_page
 from galleries.views.requests import PersonRequest, is_fragment
 from galleries.zips import zip_response
@@ -47,11 +47,11 @@ def detail(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
         "ending": find_ending(gallery, now),
         **summary(gallery),
         "pass_until": min([addresses.look(image).until for image in page.images], default=addresses.window),
-        "pass_url": reverse("galleries:gallery-pass", args=[gallery.hex]),
-        "upload_url": reverse("galleries:image-upload", args=[gallery.hex]),
-        "check_url": reverse("galleries:image-check", args=[gallery.hex]),
-        "images_url": reverse("galleries:images-action", args=[gallery.hex]),
-        "zip_url": reverse("galleries:gallery-zip", args=[gallery.hex]),
+        "pass_url": address_of("galleries:gallery-pass", gallery.hex),
+        "upload_url": address_of("galleries:image-upload", gallery.hex),
+        "check_url": address_of("galleries:image-check", gallery.hex),
+        "images_url": address_of("galleries:images-action", gallery.hex),
+        "zip_url": address_of("galleries:gallery-zip", gallery.hex),
         "retention_choices": Retention.allowed(),
     }
     template = "galleries/_grid_page.html" if is_fragment(request) else "galleries/gallery.html"
@@ -117,7 +117,7 @@ def restore(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
 
 
 def _restore_url(gallery: Gallery) -> str:
-    return reverse("galleries:gallery-restore", args=[gallery.hex])
+    return address_of("galleries:gallery-restore", gallery.hex)
 
 
 @login_required

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -12,7 +11,6 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.gzip import gzip_page
@@ -28,6 +26,7 @@ from galleries.models import Gallery, Guest, Image, Link, Report, Right
 from galleries.numbers import Numbering
 from galleries.passes import Addresses
 from galleries.problems import Problem
+from galleries.routes import address_of
 from galleries.throttling import Limit, client_network, per_day, per_hour, per_minute, take
 from galleries.tiles import Tile, make_tiles, read_page
 from galleries.unlocking import remember_unlocked, try_passcode, trying, unlocked_in
@@ -93,7 +92,7 @@ def _stay(request: HttpRequest, guest: Guest, problem: Problem) -> HttpResponse:
     context = {
         "problem": problem,
         "place": guest.link.gallery.title,
-        "place_url": reverse("galleries:visit", args=[guest.token]),
+        "place_url": address_of("galleries:visit", guest.token),
     }
     response = render(request, "links/refused.html", context, status=problem.status)
     for name, value in problem.headers.items():
@@ -103,7 +102,7 @@ def _stay(request: HttpRequest, guest: Guest, problem: Problem) -> HttpResponse:
 
 def _door(request: HttpRequest, token: str, *, status: int, wrong: str = "") -> HttpResponse:
     """Where the passcode is asked: nothing of the gallery, not even its name."""
-    context = {"unlock_url": reverse("galleries:visit-unlock", args=[token]), "wrong": wrong}
+    context = {"unlock_url": address_of("galleries:visit-unlock", token), "wrong": wrong}
     return render(request, "links/locked.html", context, status=status)
 
 
@@ -165,7 +164,6 @@ def _addresses(guest: Guest, now: datetime) -> Addresses:
 def _frame(guest: Guest) -> dict[str, Any]:
     """What each of a visitor's pages says and offers. What it does not offer is refused as well, elsewhere."""
     link, gallery = guest.link, guest.link.gallery
-    token = [guest.token]
     return {
         "guest": guest,
         "gallery": gallery,
@@ -176,11 +174,11 @@ def _frame(guest: Guest) -> dict[str, Any]:
         "first_gone": min(filter(None, [gallery.first_gone, link.ends_at])),
         "last_gone": link.closes_at,
         "link_ends_first": link.closes_at == link.ends_at,
-        "visit_url": reverse("galleries:visit", args=token),
-        "pass_url": reverse("galleries:visit-pass", args=token),
-        "zip_url": reverse("galleries:visit-zip", args=token),
-        "images_url": reverse("galleries:visit-zip", args=token),
-        "report_url": reverse("galleries:visit-report", args=token),
+        "visit_url": address_of("galleries:visit", guest.token),
+        "pass_url": address_of("galleries:visit-pass", guest.token),
+        "zip_url": address_of("galleries:visit-zip", guest.token),
+        "images_url": address_of("galleries:visit-zip", guest.token),
+        "report_url": address_of("galleries:visit-report", guest.token),
     }
 
 
@@ -193,10 +191,9 @@ def guest_tiles(guest: Guest, images: list[Image], addresses: Addresses, numberi
     first = numbering.number_of(images[0])
     downloads = may(guest, Right.DOWNLOAD)
     return [
-        replace(
-            tile,
-            href=reverse("galleries:visit-image", args=[token, tile.image.hex]),
-            original_href=reverse("galleries:visit-original", args=[token, tile.image.hex]) if downloads else "",
+        tile._replace(
+            href=address_of("galleries:visit-image", token, tile.image.hex),
+            original_href=address_of("galleries:visit-original", token, tile.image.hex) if downloads else "",
             label=numbering.name(first - place, tile.image.extension),
             expires_at=min(tile.expires_at or end, end),
         )

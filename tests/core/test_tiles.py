@@ -23,6 +23,7 @@ from galleries.templatetags.tiles import write_tiles
 from galleries.tiles import (
     PAGE_SIZE,
     SORTS,
+    TILE_FIELDS,
     Day,
     Tile,
     group_by_day,
@@ -143,8 +144,9 @@ def test_the_prepared_page_is_the_page(gallery: Gallery, sort: str) -> None:
         prepared = read_grid_page(gallery, now, sort, cursor)
         assert prepared == plain
         for one, other in zip(prepared.images, plain.images, strict=True):
-            assert not one.get_deferred_fields() & {"sort_at", "expires_at", "filename", "width", "renditions"}
-            assert (one.sort_at, one.expires_at, one.renditions) == (other.sort_at, other.expires_at, other.renditions)
+            assert {name: getattr(other, name) for name in TILE_FIELDS} | {"_state": one._state} == vars(one)
+            assert one.get_deferred_fields() == set(vars(other)) - {"_state", *TILE_FIELDS}
+            assert (one._state.adding, one._state.db) == (other._state.adding, other._state.db)
         cursor = plain.cursor
     assert cursor == ""
 
