@@ -26,7 +26,7 @@ from galleries.views.home import upload_target
 from galleries.views.requests import PersonRequest
 from galleries.views.uploads import store_all
 
-OFFLINE_FILES = ("css/tokens.css", "css/base.css", "css/components.css", "icons/favicon.svg")
+OFFLINE_FILES = ("css/site.css", "icons/favicon.svg")
 SHOWN_GALLERIES = 50
 
 

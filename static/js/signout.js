@@ -1,13 +1,15 @@
 // Signing out on purpose also forgets what is kept on this device for later: the next person may sit here. It asks first
 // when that would lose photos. (A session that ends by itself forgets nothing: its person comes back.)
 import { ask } from "./confirm.js";
-import { sayGoodbye } from "./upload/farewell.js";
 import { readPerson } from "./upload/token.js";
-import { Vault } from "./upload/vault.js";
 
 const person = readPerson();
 
 async function forget(form) {
+  const [{ sayGoodbye }, { Vault }] = await Promise.all([
+    import("./upload/farewell.js"),
+    import("./upload/vault.js"),
+  ]);
   const vault = new Vault({ person });
   const count = (await vault.list().catch(() => [])).length;
   if (count > 0) {
@@ -24,5 +26,5 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!person || !form.matches('form[action$="/accounts/logout/"]')) return;
   event.preventDefault();
-  forget(form);
+  forget(form).catch(() => form.submit());
 });

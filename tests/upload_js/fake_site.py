@@ -47,8 +47,7 @@ HTML = """{% load static django_htmx %}<!doctype html>
 <meta name="csrf-token" content="{{ token }}"><meta name="person" content="{{ person }}">
 <meta name="htmx-config" content='{"includeIndicatorStyles":false,"allowEval":false}'>
 <link rel="icon" href="{% static "icons/favicon.svg" %}" type="image/svg+xml">
-<link rel="stylesheet" href="{% static "css/tokens.css" %}"><link rel="stylesheet" href="{% static "css/base.css" %}">
-<link rel="stylesheet" href="{% static "css/components.css" %}">
+<link rel="stylesheet" href="{% static "css/site.css" %}">
 <link rel="stylesheet" href="{% static "css/upload.css" %}">
 </head><body>
 <main class="page"><div class="page-head"><h1>Summer</h1>

@@ -221,7 +221,8 @@ def chosen(page: Page, site: FakeSite, person: str) -> list[Any]:
     """What the panel offers to a person who opens it here."""
     site.person = person
     page.reload()
-    page.wait_for_selector('[data-uploader="ready"]', state="attached")
+    page.get_by_role("button", name="Quality").click()
+    page.wait_for_selector("[name=quality]:checked", state="attached")
     read = "[document.querySelector('[name=quality]:checked').value, document.querySelector('[name=keep]').checked]"
     choice: list[Any] = page.evaluate(read)
     return choice

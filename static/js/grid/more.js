@@ -1,4 +1,5 @@
 // The next page of the grid is fetched well before its end is in sight.
+import { fetchHtmx } from "../htmx.js";
 
 const AHEAD = "1500px";
 
@@ -12,9 +13,10 @@ const watcher = new IntersectionObserver(
 );
 
 /** Fetches the next page, when there is one; also called by the lightbox near the last picture. */
-export function askForMore(link = document.querySelector("[data-more]")) {
+export async function askForMore(link = document.querySelector("[data-more]")) {
   if (!link || link.classList.contains("htmx-request")) return;
-  window.htmx.trigger(link, "more");
+  const htmx = await fetchHtmx();
+  htmx.trigger(link, "more");
 }
 
 /** Fetches all pages that are left; ends at the first one that does not load. */

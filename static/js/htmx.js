@@ -1,0 +1,21 @@
+// htmx, for pages whose first screen does without it: fetched once, when it is wanted.
+
+import { once } from "./once.js";
+
+/** Resolves with htmx, when it has seen the page. */
+export const fetchHtmx = once(async () => {
+  await isLoaded(); // htmx waits for a DOMContentLoaded that is over, when it comes between that and "complete"
+  const script = document.createElement("script");
+  script.src = document.querySelector('meta[name="htmx-source"]').content;
+  await new Promise((resolve, reject) => {
+    script.addEventListener("load", resolve);
+    script.addEventListener("error", reject);
+    document.head.append(script);
+  });
+  return window.htmx;
+});
+
+async function isLoaded() {
+  if (document.readyState === "complete") return;
+  await new Promise((resolve) => addEventListener("load", resolve, { once: true }));
+}

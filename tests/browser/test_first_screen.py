@@ -1,0 +1,94 @@
+"""The first screen carries nothing that only hands need, and what they do before it is there is not lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import Visitor
+from tests.browser.test_main_job import PHOTOS, add_photos, make_gallery
+
+pytestmark = pytest.mark.browser
+
+FOR_HANDS = {"gallery_hands", "selection", "keys", "keymap", "slide", "desk", "uploader", "vault", "htmx-2"}
+LATE = "**/gallery_hands*.js"
+MORE = """<p class="more"><a href="?after=1" data-more hx-get="?after=1" hx-trigger="more" hx-target="closest .more"
+  hx-swap="outerHTML">More photos</a></p>"""
+
+
+@dataclass
+class Shut:
+    """A window that has not opened its gallery of two photos yet, on a device that never sent any."""
+
+    page: Page
+    address: str
+
+    def open(self) -> list[str]:
+        """Open it; returns the names of the scripts that it fetches, as they come."""
+        fetched: list[str] = []
+        self.page.on("request", lambda request: fetched.extend(re.findall(r"/([\w-]+)[\w.]*\.js$", request.url)))
+        self.page.goto(self.address, wait_until="networkidle")
+        return fetched
+
+
+@pytest.fixture
+def gallery(visitor: Callable[..., Visitor], person: str) -> Shut:
+    filling, opening = visitor(), visitor()
+    filling.sign_in(person)
+    path = make_gallery(filling, "First screen")
+    add_photos(filling, PHOTOS[:2])
+    cookies = filling.page.context.cookies()  # a hand that signs in has stirred already
+    opening.page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    return Shut(opening.page, f"{opening.site.address}{path}")
+
+
+def test_scripts_for_hands_are_fetched_at_the_first_stir(gallery: Shut) -> None:
+    fetched = gallery.open()
+    assert {"gallery", "passes", "drop", "stir"} <= set(fetched)
+    assert not FOR_HANDS & set(fetched)
+    with gallery.page.expect_request("**/vault*.js"), gallery.page.expect_request("**/slide*.js"):
+        gallery.page.mouse.move(50, 50)
+
+
+def test_presses_and_keys_before_that_wait_for_it(gallery: Shut) -> None:
+    waiting: list[Route] = []
+    gallery.page.route(LATE, lambda route: waiting.append(route))
+    gallery.open()
+    tiles = gallery.page.locator(".tile-link")
+    with gallery.page.expect_request(LATE):
+        gallery.page.keyboard.press("ArrowRight")
+    gallery.page.keyboard.press("ArrowRight")
+    tiles.first.click()
+    expect(gallery.page).to_have_url(gallery.address)
+    waiting[0].continue_()
+    expect(gallery.page.locator("dialog.lightbox")).to_be_visible()
+    gallery.page.keyboard.press("Escape")
+    expect(tiles.first).to_be_focused()
+
+
+def test_without_it_a_photo_opens_on_its_own_page(visitor: Callable[..., Visitor], gallery: Shut) -> None:
+    gallery.page.route(LATE, lambda route: route.fulfill(status=204, content_type="text/javascript"))
+    gallery.open()
+    gallery.page.locator(".tile-link").first.click()
+    gallery.page.wait_for_url("**/i/*/")
+
+
+def test_the_next_page_comes_to_a_tall_screen_without_a_stir(gallery: Shut) -> None:
+    """htmx is fetched for it, and nothing else."""
+
+    def with_more(route: Route) -> None:
+        answer = route.fetch()
+        empty = '<div class="empty grid-empty">'
+        assert empty in answer.text()
+        route.fulfill(response=answer, body=answer.text().replace(empty, MORE + empty))
+
+    gallery.page.route(gallery.address, with_more)
+    second = "<p>The second page</p>"
+    gallery.page.route("**/?after=1", lambda route: route.fulfill(content_type="text/html", body=second))
+    fetched = gallery.open()
+    expect(gallery.page.get_by_text("The second page")).to_be_attached()
+    assert FOR_HANDS & set(fetched) == {"htmx-2"}
