@@ -183,7 +183,7 @@ def check_page(answer: Answer, code: str) -> None:
     assert answer.headers["cache-control"] == "no-store"
     check_retry_after(answer)
     text = answer.body.decode()
-    assert re.search(r"/static/css/tokens\.[0-9a-f]{12}\.css", text)
+    assert re.search(r"/static/css/site\.[0-9a-f]{12}\.css", text)
     assert 'class="empty"' in text
     assert answer.headers["server"] == "nginx"
     assert score(Page(answer.headers | {"strict-transport-security": "max-age=63072000"}, [], text, NAME))[0] >= 140
