@@ -34,6 +34,17 @@ SHARE = """(bodies) => {
 }"""
 
 
+# The store has room for one photo more; after that for as many as one likes.
+FULL_AFTER_ONE = """() => {
+  const put = IDBObjectStore.prototype.put;
+  let room = 1;
+  IDBObjectStore.prototype.put = function (...given) {
+    if (room-- === 0) throw new DOMException("full", "QuotaExceededError");
+    return put.apply(this, given);
+  };
+}"""
+
+
 # Requests that carry photos find no line.
 NO_LINE = """() => {
   XMLHttpRequest.prototype.send = function () {
@@ -92,6 +103,22 @@ def test_photos_from_another_app_go_where_the_person_says(visitor: Open, person:
     expect(page.locator("#grid .tile")).to_have_count(3)
     page.goto(re.sub(r"/g/.*", "/share/", page.url))
     expect(page.locator("[data-share-words]")).to_contain_text("Nothing waits here.")
+
+
+def test_shared_photos_that_find_no_room_are_added_once_all_the_same(
+    visitor: Open, person: str, site: LiveSite
+) -> None:
+    page = with_worker(visitor, person)
+    page.evaluate(SHARE, [[f"IMG_{each}.jpg", base64.b64encode(jpeg(each)).decode()] for each in range(3)])
+    expect(page.locator("[data-share-words]")).to_have_text("3 photos from another app.")
+    page.evaluate(FULL_AFTER_ONE)
+    page.get_by_role("button", name="Add").click()
+    expect(page.locator("[data-share-words]")).to_contain_text("The photos are still here.")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("heading", name=re.compile("Shared on"))).to_be_visible()
+    expect(page.locator('[data-part="head"]')).to_have_text(re.compile("^3 photos safe"))
+    page.goto(f"{site.address}/")
+    expect(page.get_by_role("link", name=re.compile("Shared on"))).to_have_count(1)
 
 
 def test_after_the_tab_is_gone_the_rest_is_sent_when_the_line_is_back(

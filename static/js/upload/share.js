@@ -15,6 +15,8 @@ const buttons = form.querySelectorAll("button");
 const targets = JSON.parse(document.getElementById("share-targets").textContent);
 const vault = new Vault({ person: readPerson() });
 
+let made = null; // the gallery of a try that found no room for the photos
+
 async function show() {
   const shared = await vault.listShared().catch(() => []);
   for (const button of buttons) button.disabled = shared.length === 0;
@@ -25,24 +27,21 @@ async function show() {
   return shared;
 }
 
+/** All at once or, when the device has no room for them, none: a second try would add the first ones again. */
 async function move(shared, target) {
   const tab = await nameTab({ newName: newKey });
   const batch = { id: newKey(), total: shared.length };
-  for (const [order, { name, file }] of shared.entries()) {
-    await vault.put({
-      key: newKey(),
-      batch,
-      target,
-      name,
-      size: file.size,
-      sourceSha256: "",
-      order,
-      tab,
-      file,
-    });
-  }
+  const records = shared.map(({ name, file }, order) => {
+    return { key: newKey(), batch, target, name, size: file.size, sourceSha256: "", order, tab, file };
+  });
+  await vault.putAll(records);
   await vault.clearShared();
   location.assign(`${target.uploadUrl.replace(/upload\/$/, "")}#continue`);
+}
+
+async function makeOnce(title, retention) {
+  if (made?.title !== title) made = await createGallery(root.dataset.createUrl, title, retention);
+  return made;
 }
 
 form.elements.gallery.addEventListener("change", ({ target }) => {
@@ -55,10 +54,7 @@ form.addEventListener("submit", async (event) => {
   for (const button of buttons) button.disabled = true;
   try {
     const shared = await vault.listShared();
-    await move(
-      shared,
-      targets[gallery.value] ?? (await createGallery(root.dataset.createUrl, title.value, retention.value)),
-    );
+    await move(shared, targets[gallery.value] ?? (await makeOnce(title.value, retention.value)));
   } catch (error) {
     await show();
     words.textContent = error.sentence ?? "That did not work. The photos are still here. Try again.";
