@@ -1,50 +1,52 @@
-// How fast the line is: bytes of all uploads together over the last seconds in which something was sent.
+// How fast the line is: bytes of all uploads together over the time in which some of them were leaving. Waiting for a photo
+// to be compressed, or for the site's answer, is no slowness of the line.
 
-const WINDOW = 8_000; // milliseconds
-const LEAST = 500; // shorter measurements say nothing
-// Nor do smaller ones, in bytes: what fits into the system's buffers has left at once, and the answers' time would be all
-// that is measured.
+const WINDOW = 8_000; // milliseconds in which bytes left
+/** Less says nothing: what fits into the system's buffers has left at once. */
 const LEAST_BYTES = 256_000;
-/** A silence that is longer, in milliseconds, is a wait for the site; no more of it is the line's. */
-const SILENCE = 4_000;
+/** Nor does a shorter time, in milliseconds, unless so many bytes left in it. */
+const LEAST = 500;
+const PLENTY_BYTES = 4_000_000;
+/** No slow line's buffers take so many bytes in one piece. */
+const WHOLE_BYTES = 1_000_000;
 
 export class Speedometer {
-  #marks = []; // [time in milliseconds, bytes since the mark before]
+  #pieces = []; // {bytes, from, to} in milliseconds, in the order of their ends
 
   constructor(last = null) {
     this.last = last; // bytes a second of an earlier visit, until this one has measured its own
   }
 
-  add(bytes, now) {
-    if (bytes > 0) this.#marks.push([now, bytes]);
-  }
-
-  /** Nothing is being sent: the pause must not count as slowness. */
-  rest(now) {
-    this.last = this.read(now);
-    this.#marks = [];
+  /**
+   * An upload begins at `from`. @returns what is to be told how many bytes of it have left, and when. Of its first piece
+   * most often only the buffers know the speed: unless that is very large, it does not count.
+   */
+  follow(from) {
+    let before = 0;
+    return (bytes, to) => {
+      if (bytes <= before) return;
+      if (before > 0 || bytes >= WHOLE_BYTES) this.#pieces.push({ bytes: bytes - before, from, to });
+      before = bytes;
+      from = to;
+    };
   }
 
   /** Bytes a second, or null when nothing is known. Of a very slow line more than the window is looked at. */
-  read(now) {
-    while (this.#isLong(now) && this.#bytesAfter(1) >= LEAST_BYTES) this.#marks.shift();
-    const bytes = this.#bytesAfter(0);
-    const span = this.#span();
-    if (bytes >= LEAST_BYTES && span >= LEAST) this.last = (bytes * 1000) / span;
+  read() {
+    let bytes = 0;
+    let span = 0;
+    let seen = Number.POSITIVE_INFINITY; // where the pieces looked at begin
+    let index = this.#pieces.length;
+    while (index > 0 && (span < WINDOW || bytes < LEAST_BYTES)) {
+      index -= 1;
+      const { bytes: more, from, to } = this.#pieces[index];
+      bytes += more;
+      span += Math.max(0, Math.min(to, seen) - from); // what several uploads share counts once
+      seen = Math.min(seen, from);
+    }
+    this.#pieces.splice(0, index);
+    const isEnough = bytes >= PLENTY_BYTES || (bytes >= LEAST_BYTES && span >= LEAST);
+    if (isEnough) this.last = (bytes * 1000) / Math.max(1, span);
     return this.last;
-  }
-
-  #isLong(now) {
-    return this.#marks.length > 0 && now - this.#marks[0][0] > WINDOW;
-  }
-
-  /** What came after the mark of this index. */
-  #bytesAfter(index) {
-    return this.#marks.slice(index + 1).reduce((total, mark) => total + mark[1], 0);
-  }
-
-  #span() {
-    const gaps = this.#marks.slice(1).map(([at], index) => at - this.#marks[index][0]);
-    return gaps.reduce((total, gap) => total + Math.min(gap, SILENCE), 0);
   }
 }

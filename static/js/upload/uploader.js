@@ -157,7 +157,7 @@ export class Uploader {
   /** Answers to an old token may come when there is a new one already: nobody is signed out then. */
   async #send(item, hooks) {
     const parcel = toParcel(item, this.#carriesRenditions());
-    const outcome = await send(parcel, countBytes(hooks, this.speedometer));
+    const outcome = await send(parcel, measureSpeed(hooks, this.speedometer));
     const isStale = outcome.kind === "signed-out" && parcel.token !== readToken();
     return isStale ? this.#send(item, hooks) : outcome;
   }
@@ -168,7 +168,7 @@ export class Uploader {
   }
 
   #speed() {
-    return this.speedometer.read(performance.now());
+    return this.speedometer.read();
   }
 
   #read() {
@@ -204,8 +204,7 @@ export class Uploader {
     const { left, isPaused } = this.queue.summary();
     const isBusy = left > 0;
     if (this.#wasBusy && !isBusy) {
-      this.speedometer.rest(performance.now());
-      writeSpeed(this.speedometer.last);
+      writeSpeed(this.#speed());
       this.refresher.flush(true);
       this.keeper.isShort = false;
     }
@@ -259,11 +258,10 @@ function askForSync() {
   navigator.serviceWorker?.ready.then(({ sync }) => sync?.register("uploads")).catch(() => {}); // not allowed
 }
 
-function countBytes(hooks, speedometer) {
-  let before = 0;
+function measureSpeed(hooks, speedometer) {
+  const note = speedometer.follow(performance.now());
   const onProgress = (bytes) => {
-    speedometer.add(bytes - before, performance.now());
-    before = bytes;
+    note(bytes, performance.now());
     hooks.onProgress(bytes);
   };
   return { ...hooks, onProgress };
