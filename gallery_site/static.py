@@ -25,6 +25,7 @@ class HashedStaticStorage(CompressedManifestStaticFilesStorage):
     """
 
     support_js_module_import_aggregation = True
+    _js_module_import_aggregation_patterns = ("js/*.js", HashedFilesMixin._js_module_import_aggregation_patterns[1])  # type: ignore[attr-defined]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -53,8 +54,6 @@ class HashedStaticStorage(CompressedManifestStaticFilesStorage):
         self.delete(name)
         self.save(name, ContentFile(joined.encode()))
         paths[name] = (self, name)
-
-    _js_module_import_aggregation_patterns = ("js/*.js", HashedFilesMixin._js_module_import_aggregation_patterns[1])  # type: ignore[attr-defined]
 
 
 def _read(place: tuple[Storage, str]) -> str:

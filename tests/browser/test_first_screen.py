@@ -70,7 +70,7 @@ def test_presses_and_keys_before_that_wait_for_it(gallery: Shut) -> None:
     expect(tiles.first).to_be_focused()
 
 
-def test_without_it_a_photo_opens_on_its_own_page(visitor: Callable[..., Visitor], gallery: Shut) -> None:
+def test_without_it_a_photo_opens_on_its_own_page(gallery: Shut) -> None:
     gallery.page.route(LATE, lambda route: route.fulfill(status=204, content_type="text/javascript"))
     gallery.open()
     gallery.page.locator(".tile-link").first.click()

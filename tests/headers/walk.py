@@ -34,8 +34,10 @@ def main() -> None:
     from django.core.management import call_command
     from django.test.utils import override_settings
 
+    from gallery_site.serve import NOT_COLLECTED
+
     call_command("migrate", verbosity=0)
-    call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=["ninja/redoc*", "django_htmx/ext/*"])
+    call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=NOT_COLLECTED)
     with override_settings(ROOT_URLCONF="tests.headers.urls", GALLERY_MIN_FREE_SHARE=0, GALLERY_MIN_FREE_BYTES=0):
         assert settings.SESSION_COOKIE_SECURE
         for line in answers():

@@ -30,7 +30,8 @@ for name in ("alice", "bob"):
     print(ApiToken.issue(user, "server", now=timezone.now())[1])
 """
 STATIC = """
-call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=["django_htmx/ext/*", "ninja/redoc*"])
+from gallery_site.serve import NOT_COLLECTED
+call_command("collectstatic", interactive=False, verbosity=0, ignore_patterns=NOT_COLLECTED)
 """
 # gunicorn takes descriptor 3 when LISTEN_PID is its own (sd_listen_fds(3)); only the process itself knows that.
 HAND_OVER = """

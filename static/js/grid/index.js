@@ -4,7 +4,7 @@ import "./pictures.js";
 import "./days.js";
 import "./more.js";
 import "./changes.js";
-import { fetchHtmx } from "../htmx.js";
+import { fetchHtmx } from "../late_htmx.js";
 import { fetchForHands } from "../stir.js";
 
 /** @param fetchThem imports what this page has for hands */

@@ -1,5 +1,5 @@
 // The next page of the grid is fetched well before its end is in sight.
-import { fetchHtmx } from "../htmx.js";
+import { fetchHtmx } from "../late_htmx.js";
 
 const AHEAD = "1500px";
 

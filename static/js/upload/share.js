@@ -15,7 +15,7 @@ const buttons = form.querySelectorAll("button");
 const targets = JSON.parse(document.getElementById("share-targets").textContent);
 const vault = new Vault({ person: readPerson() });
 
-let made = null; // the gallery of a try that found no room for the photos
+let made = null; // {wish, target}: the gallery of a try that found no room for the photos
 
 async function show() {
   const shared = await vault.listShared().catch(() => []);
@@ -40,8 +40,11 @@ async function move(shared, target) {
 }
 
 async function makeOnce(title, retention) {
-  if (made?.title !== title) made = await createGallery(root.dataset.createUrl, title, retention);
-  return made;
+  const wish = `${retention} ${title}`;
+  if (made?.wish !== wish) {
+    made = { wish, target: await createGallery(root.dataset.createUrl, title, retention) };
+  }
+  return made.target;
 }
 
 form.elements.gallery.addEventListener("change", ({ target }) => {

@@ -1,4 +1,4 @@
-// htmx, for pages whose first screen does without it: fetched once, when it is wanted.
+// Fetches htmx (which the django-htmx package brings) for pages whose first screen does without it: once, when it is wanted.
 
 import { once } from "./once.js";
 
