@@ -14,7 +14,7 @@ from PIL import Image
 
 from galleries.decoding.colour import find_dominant_colour
 from galleries.decoding.limits import Limits
-from galleries.decoding.offered import LIKENESS_EDGE, Offered, take_offered
+from galleries.decoding.offered import LIKENESS_EDGE, LIKENESS_FILTER, Offered, take_offered
 from galleries.decoding.picture import Picture, fit, open_picture, shrink
 from galleries.decoding.results import ImageRejected
 from galleries.decoding.specs import SPECS
@@ -55,7 +55,7 @@ def _open(source: BinaryIO, job: Job, limits: Limits, latest: datetime) -> tuple
     """The picture, and the offered renditions that show it. With a good one of the largest kind the picture itself
     is decoded at the small scale of the comparison alone: that is what saves the time."""
     if SPECS[0].name in job.offered:
-        picture = open_picture(source, limits, latest, LIKENESS_EDGE)
+        picture = open_picture(source, limits, latest, LIKENESS_EDGE, LIKENESS_FILTER)
         offered = take_offered(job.offered, picture)
         if SPECS[0].name in offered:
             return picture, offered

@@ -59,7 +59,7 @@ def accepted(request: Received, tmp_path: Path) -> set[str]:
     for name, body in request.renditions.items():
         paths[name] = tmp_path / f"{request.filename}-{name}"
         paths[name].write_bytes(body)
-    opened = open_picture(io.BytesIO(request.body), Limits(), datetime.now(UTC), LIKENESS_EDGE)
+    opened = open_picture(io.BytesIO(request.body), Limits(), datetime.now(UTC), LIKENESS_EDGE, LIKENESS_FILTER)
     return set(take_offered(paths, opened))
 
 
