@@ -17,11 +17,11 @@ from typing import Self
 
 from PIL import Image as Pillow
 
-from galleries.decoding.client import PROJECT_ROOT
+from galleries.decoding.client import MEMORY, PROJECT_ROOT
 
 LIMIT = "decode -> 1600 JPEG + 400 WebP"
 # As the site gives them to its decoder (galleries.decoding.client), which is faster for both.
-MEMORY = {"MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "GLIBC_TUNABLES": MEMORY}
 
 
 class DecodeLimit:
@@ -35,7 +35,7 @@ class DecodeLimit:
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bench.decode_limit", self.file.name],
-            env={**os.environ, **MEMORY},
+            env={**os.environ, **ENVIRONMENT},
             cwd=PROJECT_ROOT,
             text=True,
             stdin=subprocess.PIPE,

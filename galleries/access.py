@@ -4,7 +4,7 @@ same 404. ``who`` is a signed-in person or somebody with a link: the rules for l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from galleries.models import Gallery, Guest, Image, ImageQuerySet, Link, Right, 
 from galleries.models.gallery import reach
 from galleries.models.image import unexpired
 from galleries.models.links import LinkQuerySet
-from galleries.prepared import Prepared
+from galleries.prepared import A_TIME, AN_ID, Prepared
 from galleries.problems import Problem
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def seen_gallery(who: Who, gallery_id: UUID, now: datetime) -> Gallery:
     Raises:
         Http404: there is none, it is not theirs to see, or it was removed.
     """
-    gallery = Gallery.objects.visible_to(who).measured(now).select_related("owner").filter(id=gallery_id).first()
+    if not isinstance(who, Guest):
+        return own_gallery(who, gallery_id, now)
+    gallery = _LINKED_GALLERY.first(gallery=gallery_id, linked=who.link.gallery_id, now=now)
     if gallery is None:
         raise Http404
     return gallery
@@ -114,18 +116,24 @@ def own_link(user: User, link_id: UUID, now: datetime, gallery_id: UUID | None =
 
 def own_gallery(user: User, gallery_id: UUID, now: datetime) -> Gallery:
     """The person's gallery, measured at ``now``; Http404 when it is not theirs, or not there."""
-    found = _OWN_GALLERY.fetch(owner=user.id, gallery=gallery_id, now=now)
-    if not found:
+    gallery = _OWN_GALLERY.first(owner=user.id, gallery=gallery_id, now=now)
+    if gallery is None:
         raise Http404
-    found[0].owner = user
-    return found[0]
+    gallery.owner = user
+    return gallery
 
 
 def _own_galleries(owner: UUID, gallery: UUID, now: datetime) -> QuerySet[Gallery]:
     return Gallery.objects.visible_to(get_user_model()(id=owner)).measured(now).filter(id=gallery)
 
 
-_OWN_GALLERY = Prepared(_own_galleries, owner=UUID(int=1), gallery=UUID(int=2), now=datetime(2000, 1, 1, tzinfo=UTC))
+def _linked_galleries(gallery: UUID, linked: UUID, now: datetime) -> QuerySet[Gallery]:
+    guest = Guest(Link(gallery_id=linked))
+    return Gallery.objects.visible_to(guest).measured(now).select_related("owner").filter(id=gallery)
+
+
+_OWN_GALLERY = Prepared(_own_galleries, owner=AN_ID, gallery=UUID(int=2), now=A_TIME)
+_LINKED_GALLERY = Prepared(_linked_galleries, linked=AN_ID, gallery=UUID(int=2), now=A_TIME)
 
 
 def own_removed_gallery(user: User, gallery_id: UUID, now: datetime) -> Gallery:

@@ -115,7 +115,7 @@ def _confirm(reserved: Image, how: Lengthening, changes: dict[str, Any]) -> bool
                 raise how.too_late
             now = timezone.now()
             if "dedup_key" in changes:
-                Image.objects.free_keys(reserved, now)
+                reserved.free_keys(now)
             rows = Image.objects.filter(how.condition(now), id=reserved.id, version=reserved.version)
             shown_before = Image.objects.filter(UNHIDDEN, id=reserved.id).exists()
             hit = rows.update(reserved=False, touched_at=now, **changes)

@@ -26,7 +26,7 @@ from galleries.decoding.specs import SPECS
 from galleries.filenames import download_header
 from galleries.models import Image, ImageQuerySet
 from galleries.passes import verify_pass
-from galleries.prepared import Prepared
+from galleries.prepared import A_TIME, AN_ID, Prepared
 from galleries.problems import Problem
 from galleries.storage import MAX_AGE, SHARED_MAX_AGE, ObjectMissing, StorageError, media_storage
 
@@ -103,10 +103,10 @@ def _served_images(image: UUID, gallery: UUID, owner: UUID, now: datetime) -> Im
 _COLUMNS = ("stored_sha256", "content_type", "extension", "renditions", "filename", "expires_at")
 _SERVED = Prepared(
     _served_images,
-    image=UUID(int=1),
+    image=AN_ID,
     gallery=UUID(int=2),
     owner=UUID(int=3),
-    now=datetime(2000, 1, 1, tzinfo=UTC),
+    now=A_TIME,
 )
 
 

@@ -14,7 +14,7 @@ from django.db.models import Q
 from galleries.access import live_images
 from galleries.models import Gallery, Image, ImageQuerySet
 from galleries.passes import Addresses
-from galleries.prepared import Prepared
+from galleries.prepared import A_TIME, AN_ID, Prepared
 from galleries.problems import Problem
 from galleries.removal import restorable_until
 from galleries.routes import address_of
@@ -163,7 +163,6 @@ def next_url(gallery: Gallery, sort: str, cursor: str) -> str:
     return f"{gallery.get_absolute_url()}?sort={sort}&after={cursor}"
 
 
-_GALLERY, _NOW = UUID(int=1), datetime(2000, 1, 1, tzinfo=UTC)
 _LAST, _TIME = UUID(int=2), datetime(2000, 1, 2, tzinfo=UTC)
 
 
@@ -172,7 +171,7 @@ def _first_page(sort: str) -> Prepared[Image]:
         live = live_images(Gallery(id=gallery), now).only(*TILE_FIELDS)
         return live.order_by(*ORDERS[sort])[: PAGE_SIZE + 1]
 
-    return Prepared(build, gallery=_GALLERY, now=_NOW)
+    return Prepared(build, gallery=AN_ID, now=A_TIME)
 
 
 def _next_page(sort: str) -> Prepared[Image]:
@@ -181,7 +180,7 @@ def _next_page(sort: str) -> Prepared[Image]:
         return _after(live.order_by(*ORDERS[sort]), sort, time, last)[: PAGE_SIZE + 1]
 
     place: dict[str, UUID | datetime] = {"time": _TIME, "last": _LAST} if sort == "taken" else {"last": _LAST}
-    return Prepared(build, gallery=_GALLERY, now=_NOW, **place)
+    return Prepared(build, gallery=AN_ID, now=A_TIME, **place)
 
 
 _FIRST_PAGE = {sort: _first_page(sort) for sort in SORTS}

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from galleries.filenames import clean_filename
 from galleries.metadata import records
 from galleries.models import Gallery, Image, State, Usage
 from galleries.models.image import RenditionSize, write_renditions
-from galleries.prepared import Prepared
+from galleries.prepared import A_NUMBER, A_TIME, AN_ID, Prepared, PreparedUpdate
 from galleries.problems import Problem
 from galleries.receiving import ReceivedFile, Workspace
 from galleries.storage import FULL, StorageError, StorageFull, media_storage
@@ -239,20 +239,20 @@ def _publish_row(gallery: Gallery, image: Image) -> Image | Problem:
     if present is None:
         _retire(image, now)
         return Problem("not_found")
-    Image.objects.free_keys(image, now)
-    keys = {"dedup_key": image.sha256, "upload_key": image.upload_key}
+    image.free_keys(now)
     try:
         with transaction.atomic():
-            pending = Image.objects.filter(id=image.id, state=State.PENDING, removed_at=None)
-            hit = pending.update(state=State.READY, version=1, touched_at=now, **keys)
+            hit = _PUBLISH.run(image=image.id, now=now, dedup_key=image.sha256, upload_key=image.upload_key)
     except IntegrityError:
         _retire(image, now)
         return _visible_twin(gallery, image.sha256, now) or _key_taken()
     if hit == 0:  # the reaper was faster, or the gallery went and came back: nobody will finish this row
         _retire(image, now)
         return Problem("unavailable", retry_after=1)
-    image.refresh_from_db(fields=["expires_at", "due_at", "touched_at", *keys, "state", "version"])  # as the row is now
-    Gallery.objects.filter(id=gallery.id).update(image_count=F("image_count") + 1, bytes=F("bytes") + image.bytes)
+    [written] = _WRITTEN.fetch(image=image.id)  # as the row is now
+    for field in _WRITTEN_FIELDS:
+        setattr(image, field, getattr(written, field))
+    _COUNT.run(gallery=gallery.id, size=image.bytes)
     records().enqueue([image.id], now)
     return image
 
@@ -287,7 +287,7 @@ def _require_gallery(gallery: Gallery) -> Gallery:
 def _lock_present(gallery: Gallery) -> Gallery | None:
     """The gallery, serialised with everything else that changes what it holds; None when it went."""
     lock_galleries([gallery.id])
-    return Gallery.objects.present().filter(id=gallery.id).first()  # as it is after the wait, its owner too
+    return _PRESENT.first(gallery=gallery.id)  # as it is after the wait, its owner too
 
 
 def _visible_twin(gallery: Gallery, sha256: str, now: datetime) -> Image | None:
@@ -297,8 +297,16 @@ def _visible_twin(gallery: Gallery, sha256: str, now: datetime) -> Image | None:
     return found[0] if found else None
 
 
+def _present(gallery: UUID) -> QuerySet[Gallery]:
+    return Gallery.objects.present().filter(id=gallery)
+
+
 def _visible(gallery: UUID, sha256: str, now: datetime) -> QuerySet[Image]:
     return Image.objects.live(now).filter(gallery_id=gallery, dedup_key=sha256)
+
+
+def _same_key(gallery: UUID, key: str, now: datetime) -> QuerySet[Image]:
+    return Image.objects.live(now).filter(gallery_id=gallery, upload_key=key)
 
 
 def _coming(gallery: UUID, sha256: str) -> QuerySet[Image]:
@@ -306,15 +314,40 @@ def _coming(gallery: UUID, sha256: str) -> QuerySet[Image]:
     return Image.objects.unfinished().filter(gallery_id=gallery, sha256=sha256, state=State.PENDING)
 
 
-_VISIBLE = Prepared(_visible, gallery=UUID(int=1), sha256="its sha256", now=datetime(2000, 1, 1, tzinfo=UTC))
-_COMING = Prepared(_coming, gallery=UUID(int=1), sha256="its sha256")
+def _pending(image: UUID, **_: Any) -> QuerySet[Image]:
+    return Image.objects.filter(id=image, state=State.PENDING, removed_at=None)
+
+
+def _published(now: datetime, dedup_key: str, upload_key: str, **_: Any) -> dict[str, Any]:
+    keys = {"dedup_key": dedup_key, "upload_key": upload_key}
+    return {"state": State.READY, "version": 1, "touched_at": now, **keys}
+
+
+def _written(image: UUID) -> QuerySet[Image]:
+    return Image.objects.filter(id=image).only(*_WRITTEN_FIELDS)
+
+
+def _counted(size: int, **_: Any) -> dict[str, Any]:
+    return {"image_count": F("image_count") + 1, "bytes": F("bytes") + size}
+
+
+# What others may change of a pending row, and what its publication writes.
+_WRITTEN_FIELDS = ("state", "version", "expires_at", "due_at", "touched_at", "dedup_key", "upload_key")
+
+_PRESENT = Prepared(_present, gallery=AN_ID)
+_VISIBLE = Prepared(_visible, gallery=AN_ID, sha256="its sha256", now=A_TIME)
+_SAME_KEY = Prepared(_same_key, gallery=AN_ID, key="its key", now=A_TIME)
+_COMING = Prepared(_coming, gallery=AN_ID, sha256="its sha256")
+_PUBLISH = PreparedUpdate(_pending, _published, image=AN_ID, now=A_TIME, dedup_key="its sha256", upload_key="its key")
+_WRITTEN = Prepared(_written, image=AN_ID)
+_COUNT = PreparedUpdate(lambda gallery, **_: Gallery.objects.filter(id=gallery), _counted, gallery=AN_ID, size=A_NUMBER)
 
 
 def _answer_with_twin(gallery: Gallery, received: ReceivedFile, options: UploadOptions) -> StoredUpload | None:
     """The visible image with these bytes, waiting for one that is just being written; None when there is none."""
     key = upload_key(options.idempotency_key)
     if key:
-        same_key = Image.objects.live(timezone.now()).filter(gallery=gallery, upload_key=key).first()
+        same_key = _SAME_KEY.first(gallery=gallery.id, key=key, now=timezone.now())
         if same_key is not None and same_key.sha256 != received.sha256:
             raise _key_taken()
     deadline = time.monotonic() + TWIN_PATIENCE

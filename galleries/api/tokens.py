@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 from ninja.security import HttpBearer
@@ -16,6 +17,7 @@ from ninja.security import HttpBearer
 from galleries.access import own_gallery, own_image
 from galleries.models import ApiToken, Gallery, Image
 from galleries.models.tokens import hash_token
+from galleries.prepared import A_TIME, AN_ID, Prepared
 from galleries.problems import Problem
 from galleries.throttling import Limit, Spread, per_minute
 
@@ -50,7 +52,7 @@ class Bearer(HttpBearer):
         """
         now = timezone.now()
         # Any number of blanks may stand before it (RFC 6750, section 2.1); the library takes one away.
-        row = ApiToken.objects.valid(now).select_related("owner").filter(hash=hash_token(token.lstrip(" "))).first()
+        row = _TOKEN.first(hash=hash_token(token.lstrip(" ")), now=now)
         if row is None:
             raise Problem("unauthorized")
         scopes = self.any_of or (SCOPE_OF_METHOD[request.method or ""],)
@@ -78,8 +80,20 @@ def require_valid(token: ApiToken, now: datetime) -> None:
     Raises:
         Problem: unauthorized.
     """
-    if not ApiToken.objects.valid(now).filter(id=token.id).exists():
+    if not _STILL_VALID.fetch(token=token.id, now=now):
         raise Problem("unauthorized")
+
+
+def _with_hash(hash: str, now: datetime) -> QuerySet[ApiToken]:
+    return ApiToken.objects.valid(now).select_related("owner").filter(hash=hash)
+
+
+def _still_valid(token: UUID, now: datetime) -> QuerySet[ApiToken]:
+    return ApiToken.objects.valid(now).filter(id=token).only("id")
+
+
+_TOKEN = Prepared(_with_hash, hash="its hash", now=A_TIME)
+_STILL_VALID = Prepared(_still_valid, token=AN_ID, now=A_TIME)
 
 
 def open_gallery(request: TokenRequest, gallery_id: UUID, now: datetime) -> Gallery:

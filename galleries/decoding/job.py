@@ -19,7 +19,7 @@ from galleries.decoding.picture import Picture, fit, open_picture, shrink
 from galleries.decoding.results import ImageRejected
 from galleries.decoding.specs import SPECS
 from galleries.decoding.wire import ORIGINAL_NAME, Job
-from galleries.stripping import CorruptContainer, strip_metadata
+from galleries.stripping import CorruptContainer, Part, strip_metadata
 
 PLACEHOLDER_EDGE = 16  # pixels; a data URI of about 112 characters
 
@@ -100,32 +100,48 @@ def _store_original(source: BinaryIO, kind: str, job: Job) -> dict[str, object]:
     source.seek(0)
     if job.keep_metadata:
         return _measure(source) | _measure_clean(source, kind)
-    with (job.workdir / ORIGINAL_NAME).open("x+b") as target:
+    with (job.workdir / ORIGINAL_NAME).open("xb") as target:
+        stored = _Measured(target)
         try:
-            strip_metadata(source, target, kind)
+            strip_metadata(source, stored, kind)
         except CorruptContainer as error:
             message = "This file is damaged: its parts do not fit together."
             raise ImageRejected("corrupt_image", message) from error
-        target.seek(0)
-        return _measure(target)
+    return stored.report()
 
 
 def _measure_clean(source: BinaryIO, kind: str) -> dict[str, object]:
     """What the file would be without its metadata: visitors never get the rest. Nothing when that cannot be made."""
     source.seek(0)
-    clean = io.BytesIO()
+    clean = _Measured()
     try:
         strip_metadata(source, clean, kind)
     except CorruptContainer:
         return {}
-    return {"clean_bytes": clean.tell(), "clean_crc32": zlib.crc32(clean.getbuffer())}
+    return {"clean_bytes": clean.size, "clean_crc32": clean.crc32}
 
 
 def _measure(stored: BinaryIO) -> dict[str, object]:
-    sha256 = hashlib.sha256()
-    crc32 = size = 0
+    measured = _Measured()
     while chunk := stored.read(_CHUNK):
-        sha256.update(chunk)
-        crc32 = zlib.crc32(chunk, crc32)
-        size += len(chunk)
-    return {"sha256": sha256.hexdigest(), "crc32": crc32, "bytes": size}
+        measured.write(chunk)
+    return measured.report()
+
+
+class _Measured:
+    """A file that is measured while it is written; without `target` it is measured alone."""
+
+    def __init__(self, target: BinaryIO | None = None) -> None:
+        self._target = target
+        self._sha256 = hashlib.sha256()
+        self.crc32 = self.size = 0
+
+    def write(self, part: Part) -> None:
+        self._sha256.update(part)
+        self.crc32 = zlib.crc32(part, self.crc32)
+        self.size += len(part)
+        if self._target is not None:
+            self._target.write(part)
+
+    def report(self) -> dict[str, object]:
+        return {"sha256": self._sha256.hexdigest(), "crc32": self.crc32, "bytes": self.size}

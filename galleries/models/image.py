@@ -8,13 +8,15 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Self
+from typing import Any, Self
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from cleanup_lambda.keys import original_key, rendition_key
+from galleries.prepared import A_TIME, AN_ID, PreparedUpdate
 from galleries.routes import address_of
 from gallery_site.ids import uuid7
 
@@ -77,13 +79,6 @@ class ImageQuerySet(models.QuerySet["Image"]):
         return self.filter(
             unexpired(now), state=State.READY, removed_at__gt=now - settings.RESTORE_WINDOW, taken_down_at=None
         )
-
-    def free_keys(self, image: Image, now: datetime) -> None:
-        """FREE of LIFECYCLE: rows that are not visible any more give up the keys that ``image`` is about to take."""
-        hidden = self.filter(gallery_id=image.gallery_id).exclude(id=image.id).exclude(UNHIDDEN & unexpired(now))
-        hidden.filter(dedup_key=image.sha256).update(dedup_key=None)
-        if image.upload_key:
-            hidden.filter(upload_key=image.upload_key).update(upload_key=None)
 
 
 class Image(models.Model):
@@ -171,6 +166,12 @@ class Image(models.Model):
         hidden = self.state != State.READY or self.removed_at is not None or self.taken_down_at is not None
         return not hidden and (self.expires_at is None or self.expires_at > now)
 
+    def free_keys(self, now: datetime) -> None:
+        """FREE of LIFECYCLE: rows that are not visible any more give up the keys that this one is about to take."""
+        _FREE_DEDUP.run(gallery=self.gallery_id, image=self.id, now=now, key=self.sha256)
+        if self.upload_key:
+            _FREE_UPLOAD.run(gallery=self.gallery_id, image=self.id, now=now, key=self.upload_key)
+
     @property
     def original_key(self) -> str:
         return original_key(self.gallery.owner_id.hex, self.gallery_id.hex, self.hex, self.extension)
@@ -209,6 +210,19 @@ class Image(models.Model):
         1:4..4:1."""
         clamped = min(max(self.ratio, 0.25), 4.0)
         return f"ratio-{round(math.log(clamped) / math.log(1.02)) + 70}"
+
+
+def _freed(key: str) -> PreparedUpdate:
+    """The statement by which rows that are not visible lose the key in the column ``key``."""
+
+    def hidden(gallery: UUID, image: UUID, now: datetime, **given: Any) -> ImageQuerySet:
+        others = Image.objects.filter(gallery_id=gallery).exclude(id=image)
+        return others.exclude(UNHIDDEN & unexpired(now)).filter(**{key: given["key"]})
+
+    return PreparedUpdate(hidden, lambda **_: {key: None}, gallery=AN_ID, image=UUID(int=2), now=A_TIME, key="its key")
+
+
+_FREE_DEDUP, _FREE_UPLOAD = _freed("dedup_key"), _freed("upload_key")
 
 
 class RenditionSize:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce
 
+from galleries.prepared import A_NUMBER, AN_ID, PreparedUpdate
 from gallery_site.ids import uuid7
 
 
@@ -42,24 +45,36 @@ class Usage(models.Model):
         return settings.GALLERY_QUOTA_IMAGES if self.max_images is None else self.max_images
 
     @classmethod
-    def charge(cls, owner_id: object, size: int) -> bool:
+    def charge(cls, owner_id: UUID, size: int) -> bool:
         """Take ``size`` bytes and one image from the owner's quota; False when there is no room. Call in a
         transaction."""
-        room = cls.objects.filter(owner_id=owner_id).annotate(
-            room_bytes=Coalesce("max_bytes", Value(settings.GALLERY_QUOTA_BYTES)) - F("bytes"),
-            room_images=Coalesce("max_images", Value(settings.GALLERY_QUOTA_IMAGES)) - F("images"),
-        )
-        taken = room.filter(room_bytes__gte=size, room_images__gte=1)
-        more = {"bytes": F("bytes") + size, "images": F("images") + 1}
-        if taken.update(**more):
+        most = {"most_bytes": settings.GALLERY_QUOTA_BYTES, "most_images": settings.GALLERY_QUOTA_IMAGES}
+        if _TAKE.run(owner=owner_id, size=size, **most):
             return True
         cls.objects.get_or_create(owner_id=owner_id)  # the first upload; another may be making the row just now
-        return taken.update(**more) == 1
+        return _TAKE.run(owner=owner_id, size=size, **most) == 1
 
     @classmethod
     def release(cls, owner_id: object, size: int, images: int) -> None:
         """Give back what emptied images took. Call in the transaction that empties them."""
         cls.objects.filter(owner_id=owner_id).update(bytes=F("bytes") - size, images=F("images") - images)
+
+
+def _with_room(owner: UUID, size: int, most_bytes: int, most_images: int) -> models.QuerySet[Usage]:
+    room = Usage.objects.filter(owner_id=owner).annotate(
+        room_bytes=Coalesce("max_bytes", Value(most_bytes)) - F("bytes"),
+        room_images=Coalesce("max_images", Value(most_images)) - F("images"),
+    )
+    return room.filter(room_bytes__gte=size, room_images__gte=1)
+
+
+def _taken(size: int, **_: int) -> dict[str, Any]:
+    return {"bytes": F("bytes") + size, "images": F("images") + 1}
+
+
+_TAKE = PreparedUpdate(
+    _with_room, _taken, owner=AN_ID, size=A_NUMBER, most_bytes=A_NUMBER + 1, most_images=A_NUMBER + 2
+)
 
 
 class OutboxEntry(models.Model):

@@ -12,14 +12,22 @@ bytes hidden inside the coded pixel data themselves are out of reach without re-
 
 import struct
 from collections.abc import Callable, Sequence
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from galleries.stripping import gif, isobmff, jpeg, png, webp
 from galleries.stripping.errors import CorruptContainer
 
-__all__ = ["KINDS", "CorruptContainer", "strip_metadata"]
+__all__ = ["KINDS", "CorruptContainer", "Part", "strip_metadata"]
 
-Parts = Sequence[bytes | bytearray | memoryview]
+Part = bytes | bytearray | memoryview
+Parts = Sequence[Part]
+
+
+class Target(Protocol):
+    """What a stripped picture is written to."""
+
+    def write(self, part: Part, /) -> object: ...
+
 
 _STRIPPERS: dict[str, Callable[[bytes], Parts]] = {
     "jpeg": jpeg.strip,
@@ -32,7 +40,7 @@ _STRIPPERS: dict[str, Callable[[bytes], Parts]] = {
 KINDS = frozenset(_STRIPPERS)
 
 
-def strip_metadata(source: BinaryIO, target: BinaryIO, kind: str) -> None:
+def strip_metadata(source: BinaryIO, target: Target, kind: str) -> None:
     """Write `source` without its metadata to `target`.
 
     Reads all of `source` into memory (the caller has bounded it: 64 MiB by default) and needs at most about

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from galleries.access import live_images, own_gallery, seen_gallery
 from galleries.galleries import create_gallery
-from galleries.models import Gallery, Image
+from galleries.models import Gallery, Guest, Image, Link
 from galleries.passes import Addresses
 from galleries.removal import remove_images
 from galleries.templatetags.gallery import step_left, words_left
@@ -156,10 +156,14 @@ def test_own_gallery_is_measured_as_any_other(gallery: Gallery, bob: User) -> No
     images = [add(gallery, n) for n in range(4)]
     Image.objects.filter(id=images[0].id).update(expires_at=now - MICRO)
     Image.objects.filter(id=images[1].id).update(expires_at=None)
-    own, seen = own_gallery(gallery.owner, gallery.id, now), seen_gallery(gallery.owner, gallery.id, now)
-    assert {**vars(own), "_state": None} == {**vars(seen), "_state": None}
-    assert (own.live_count, own.ends_at) == (3, None)
+    own = own_gallery(gallery.owner, gallery.id, now)
+    linked = seen_gallery(Guest(Link(gallery=gallery)), gallery.id, now)
+    plain = Gallery.objects.measured(now).get(id=gallery.id)
+    for seen in (own, linked):
+        assert {**vars(seen), "_state": None} == {**vars(plain), "_state": None}
+        assert (seen.live_count, seen.ends_at) == (3, None)
     assert own.owner is gallery.owner
+    assert linked.owner == gallery.owner
     for who, moment in ((bob, now), (gallery.owner, now)):
         Gallery.objects.filter(id=gallery.id).update(removed_at=None if who is bob else moment)
         with pytest.raises(Http404):

@@ -14,7 +14,7 @@ from PIL import ImageCms, ImageOps, ImageStat
 from playwright.sync_api import Browser, Page, expect
 
 from galleries.decoding.limits import Limits
-from galleries.decoding.offered import LIKENESS_EDGE, take_offered
+from galleries.decoding.offered import LIKENESS_EDGE, LIKENESS_FILTER, take_offered
 from galleries.decoding.picture import open_picture
 from tests import photos
 from tests.upload_js.conftest import open_gallery
