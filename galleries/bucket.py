@@ -26,7 +26,7 @@ from storages.backends.s3 import S3Storage
 from cleanup_lambda.keys import parse_key
 from galleries import crash
 from galleries.amazon import explain
-from galleries.storage import CACHE_CONTROL, ObjectExists, ObjectMissing, StorageError, StoredObject
+from galleries.storage import CACHE_CONTROL, ObjectExists, ObjectMissing, Put, StorageError, StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -94,6 +94,10 @@ class BucketMediaStorage(S3Storage):
                 self._put(key, body, content, content_type)
         except OSError as error:
             raise StorageError(error.strerror or "the file could not be read") from error
+
+    @contextmanager
+    def putting(self) -> Iterator[Put]:
+        yield self.put
 
     def _put(self, key: str, body: BinaryIO, content: _Content, content_type: str) -> None:
         try:

@@ -10,6 +10,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +53,12 @@ class StoredObject:
     modified_at: datetime
 
 
+class Put(Protocol):
+    """``MediaStorage.put``, or one like it."""
+
+    def __call__(self, key: str, source: Path, content_type: str) -> None: ...
+
+
 class MediaStorage(Protocol):
     """What the site needs of a store. Every method raises StorageError and nothing else."""
 
@@ -61,6 +68,9 @@ class MediaStorage(Protocol):
         Raises:
             ObjectExists: the key is taken. StorageFull: no room.
         """
+
+    def putting(self) -> AbstractContextManager[Put]:
+        """A ``put`` for several objects, which are durable when the block ends, not before."""
 
     def open_object(self, key: str) -> BinaryIO:
         """The object's bytes; ObjectMissing when there is none."""
@@ -100,13 +110,28 @@ class LocalMediaStorage(FileSystemStorage):
         return Path(self.location, key)
 
     def put(self, key: str, source: Path, content_type: str) -> None:
-        target = self.object_path(key)
+        with self.putting() as put:
+            put(key, source, content_type)
+
+    @contextmanager
+    def putting(self) -> Iterator[Put]:
+        changed: dict[Path, None] = {}  # folders, each once, in their order
+
+        def put(key: str, source: Path, content_type: str) -> None:
+            target = self.object_path(key)
+            try:
+                os.chmod(source, OBJECT_MODE)
+                _sync(source)
+                changed.update(dict.fromkeys(_link_into(source, target)))
+            except FileExistsError:
+                raise ObjectExists(key) from None
+            except OSError as error:
+                raise _translated(error) from error
+
+        yield put
         try:
-            os.chmod(source, OBJECT_MODE)
-            _sync(source)
-            _link_into(source, target)
-        except FileExistsError:
-            raise ObjectExists(key) from None
+            for folder in changed:
+                _sync_directory(folder)
         except OSError as error:
             raise _translated(error) from error
 
@@ -168,19 +193,16 @@ class LocalMediaStorage(FileSystemStorage):
             raise _translated(error) from error
 
 
-def _link_into(source: Path, target: Path) -> None:
-    """Link, making the folder first; once more when a deletion removed the folder, empty at that moment, in between."""
-    for last_try in (False, True):
-        made = _make_folders(target.parent)
-        try:
-            _link(source, target)
-        except FileNotFoundError:
-            if last_try:
-                raise
-            continue
-        for folder in made:
-            _sync_directory(folder)
-        return
+def _link_into(source: Path, target: Path) -> list[Path]:
+    """Link, making the folder first; once more when a deletion removed the folder, empty at that moment, in between.
+    Returns the folders whose entries changed."""
+    changed = _make_folders(target.parent)
+    try:
+        _link(source, target)
+    except FileNotFoundError:
+        changed += _make_folders(target.parent)
+        _link(source, target)
+    return changed
 
 
 def _make_folders(folder: Path) -> list[Path]:

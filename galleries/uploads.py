@@ -215,11 +215,11 @@ def _insert_pending(gallery: Gallery, image: Image, options: UploadOptions) -> S
 
 
 def _put_objects(image: Image, decoded: DecodedImage) -> None:
-    storage = media_storage()
-    for rendition in decoded.renditions:
-        storage.put(image.rendition_key(rendition.spec), rendition.path, rendition.content_type)
-        crash.point("upload.object")
-    storage.put(image.original_key, decoded.original_path, decoded.content_type)
+    with media_storage().putting() as put:
+        for rendition in decoded.renditions:
+            put(image.rendition_key(rendition.spec), rendition.path, rendition.content_type)
+            crash.point("upload.object")
+        put(image.original_key, decoded.original_path, decoded.content_type)
 
 
 def _make_ready(gallery: Gallery, image: Image) -> StoredUpload:

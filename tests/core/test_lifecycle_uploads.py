@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from galleries.galleries import change_gallery
 from galleries.models import Gallery, Image, Receipt, State, Usage
 from galleries.problems import Problem
 from galleries.removal import remove_gallery, remove_images, restore_gallery, restore_image
-from galleries.storage import LocalMediaStorage, StorageError, StorageFull
+from galleries.storage import LocalMediaStorage, Put, StorageError, StorageFull
 from galleries.sweeping import make_plan, run_sweep
 from galleries.uploads import UploadOptions
 from tests.core.world import (
@@ -215,20 +216,28 @@ def test_a_row_that_the_reaper_took_is_not_made_ready(
 
 
 @pytest.mark.parametrize(("error", "code"), [(StorageFull("full"), "storage_full"), (StorageError("?"), "unavailable")])
-@pytest.mark.parametrize("which", [0, 1, 2])
-def test_a_store_that_fails_at_any_object_acknowledges_nothing(
+@pytest.mark.parametrize("which", [0, 1, 2, 3])
+def test_a_store_that_fails_at_any_object_or_after_them_acknowledges_nothing(
     gallery: Gallery, data_dir: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str, which: int
 ) -> None:
-    store = LocalMediaStorage
-    put, calls = store.put, []
+    putting = LocalMediaStorage.putting
 
-    def failing(self: LocalMediaStorage, key: str, source: Path, content_type: str) -> None:
-        calls.append(key)
-        if len(calls) == which + 1:
-            raise error
-        put(self, key, source, content_type)
+    @contextmanager
+    def failing(self: LocalMediaStorage) -> Iterator[Put]:
+        stored: list[str] = []
 
-    monkeypatch.setattr(store, "put", failing)
+        def put_or_fail(key: str, source: Path, content_type: str) -> None:
+            if len(stored) == which:
+                raise error
+            put(key, source, content_type)
+            stored.append(key)
+
+        with putting(self) as put:
+            yield put_or_fail
+            if len(stored) == which:
+                raise error
+
+    monkeypatch.setattr(LocalMediaStorage, "putting", failing)
     assert problem_of(lambda: upload(gallery, 1)).code == code
     assert Image.objects.get().state == State.DELETING
     monkeypatch.undo()

@@ -131,6 +131,39 @@ def test_what_is_acknowledged_is_on_the_disk(
     assert all(line.endswith("True") for line in synced[1:])
 
 
+def test_objects_put_together_are_on_the_disk_when_the_block_ends(
+    store: LocalMediaStorage, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file is synced before it gets its name, each folder once, when all of them have theirs."""
+    synced: list[tuple[str, int]] = []
+
+    def sync(path: Path) -> None:
+        synced.append((Path(path).name, len(list(store.walk()))))
+
+    monkeypatch.setattr(module, "_sync", sync)
+    monkeypatch.setattr(module, "_sync_directory", sync)
+    other = source.with_name("other")
+    other.write_bytes(b"a thumbnail")
+    with store.putting() as put:
+        put(KEY, source, "image/jpeg")
+        put(THUMBNAIL, other, "image/webp")
+        assert synced == [("source", 0), ("other", 1)]
+    folders = [name for name, objects in synced[2:] if objects == 2]
+    assert len(folders) == len(set(folders)) == len(synced) - 2
+    assert {Path(key).parent.name for key in (KEY, THUMBNAIL)} <= set(folders)
+
+
+def test_objects_whose_folder_does_not_reach_the_disk_are_not_stored(
+    store: LocalMediaStorage, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> None:
+        raise OSError(errno.EIO, "no")
+
+    monkeypatch.setattr(module, "_sync_directory", fail)
+    with pytest.raises(StorageError), store.putting() as put:
+        put(KEY, source, "image/jpeg")
+
+
 def test_without_hard_links_it_is_copied_whole_or_not_at_all(
     store: LocalMediaStorage, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
