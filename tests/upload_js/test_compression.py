@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps, ImageStat
 from playwright.sync_api import Browser, Page, expect
 
+from bench.ssim import similarity
 from galleries.decoding.limits import Limits
 from galleries.decoding.offered import LIKENESS_EDGE, LIKENESS_FILTER, take_offered
 from galleries.decoding.picture import open_picture
@@ -116,6 +117,20 @@ def to_srgb(image: Pillow.Image) -> Pillow.Image:
     converted = ImageCms.profileToProfile(image.reduce(8), profile, ImageCms.createProfile("sRGB"))
     assert converted is not None
     return converted
+
+
+def test_each_photo_gets_the_quality_that_looks_like_it(gallery_page: Page, site: FakeSite) -> None:
+    """One and the same quality would be too coarse for the grain of some and finer than anybody sees for others."""
+    names = ["casio-ex-z3.jpg", "casio-qv-3000ex.jpg", "samsung-sm-j327t1.jpg", "motorola-xt1068-moto-g.jpg"]
+    send(gallery_page, *names)
+    steps = set()
+    for request in site.received:
+        made = picture(request.body)
+        with Pillow.open(photos.path(f"photo/{request.filename}")) as chosen:
+            assert 0.97 <= similarity(ImageOps.exif_transpose(chosen), made) < 0.98
+        steps.add(tuple(made.quantization[0]))  # type: ignore[attr-defined]
+    assert len(site.received) == len(names)
+    assert len(steps) > 1
 
 
 NO_TAKING = """

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import struct
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PIL import Image as Pillow
 from playwright.sync_api import Page
 
+from bench.ssim import similarity
 from galleries.decoding.picture import fit
 from tests import photos
 
@@ -343,28 +347,45 @@ def test_a_slow_line_carries_fewer_at_once(call: Call) -> None:
 # --- quality and colour ---
 
 
-@pytest.mark.parametrize(
-    ("name", "steps", "quality"),
-    [
-        ("apple-iphone-5.jpg", 342, 0.75),
-        ("casio-qv-3000ex.jpg", 156, 0.75),
-        ("blackberry-z10.jpg", 592, 0.75),
-        ("dji-fc300s-0025.jpg", 736, 0.83),
-        ("nikon-d3100-o8.jpg", 1854, 0.83),
-    ],
-)
-def test_quality_follows_the_files_own(call: Call, name: str, steps: int, quality: float) -> None:
-    head = photos.path(f"photo/{name}").read_bytes()[: 256 * 1024]
-    assert call("formats.js", "measureSteps", "jpeg", head) == steps
-    assert call("qualities.js", "chooseJpegQuality", {"jpeg": 0.83, "fine": 0.75}, steps) == quality
+FORETELL = """async ([packed, width, height, quality]) => {
+  const { foretellLikeness, transformBlocks } = await import("/static/js/upload/likeness.js");
+  const pixels = Uint8ClampedArray.from(atob(packed), (letter) => letter.charCodeAt(0));
+  return foretellLikeness(transformBlocks(pixels, width, 1), quality);
+}"""
 
 
-def test_steps_are_unknown_of_other_kinds_and_cut_headers(call: Call) -> None:
-    head = photos.path("photo/apple-iphone-5.jpg").read_bytes()
-    table = head.index(b"\xff\xdb")
-    assert call("formats.js", "measureSteps", "png", head[:4096]) == 0
-    assert call("formats.js", "measureSteps", "jpeg", head[: table + 30]) == 0
-    assert call("qualities.js", "chooseJpegQuality", {"jpeg": 0.83, "fine": 0.75}, 0) == 0.83
+@pytest.mark.parametrize("name", ["apple-iphone-5.jpg", "blackberry-z10.jpg", "casio-qv-3000ex.jpg"])
+@pytest.mark.parametrize("quality", [60, 75, 90])
+def test_likeness_is_foretold(blank_page: Page, name: str, quality: int) -> None:
+    """As bench measures it: on the pixels of a real JPEG, windows that lie across blocks too."""
+    with Pillow.open(photos.path(f"photo/{name}")) as photo:
+        corner = photo.convert("RGB").crop((640, 480, 1024, 736))
+    target = io.BytesIO()
+    corner.save(target, "JPEG", quality=quality)
+    packed = base64.b64encode(corner.convert("RGBA").tobytes()).decode()
+    foretold = blank_page.evaluate(FORETELL, [packed, *corner.size, quality])
+    assert foretold == pytest.approx(similarity(corner, Pillow.open(target)), abs=0.006)
+
+
+@pytest.mark.parametrize(("quality", "scale"), [(10, 5.0), (50, 1.0), (75, 0.5), (100, 0.0)])
+def test_steps_are_those_of_all_encoders(call: Call, quality: int, scale: float) -> None:
+    target = io.BytesIO()
+    Pillow.new("L", (8, 8)).save(target, "JPEG", quality=quality)
+    assert call("likeness.js", "stepsAt", quality) == Pillow.open(target).quantization[0]  # type: ignore[attr-defined]
+
+
+def test_quality_is_the_lowest_that_looks_alike(call: Call) -> None:
+    """Two blocks with one frequency each: the fine one is lost until a step is small enough for it."""
+    flat, fine = [0.0] * 64, [0.0] * 64
+    flat[0], fine[0], fine[63] = 100, 100, 40
+    bounds = {"least": 0.6, "most": 0.9, "alike": 0.99}
+    assert call("likeness.js", "chooseQuality", [flat], bounds) == 0.6
+    chosen = call("likeness.js", "chooseQuality", [flat, fine], bounds)
+    assert 0.6 < chosen < 0.9
+    alike = [call("likeness.js", "foretellLikeness", [flat, fine], round(chosen * 100) - less) for less in (1, 0)]
+    assert alike[0] < 0.99 <= alike[1]
+    assert call("likeness.js", "chooseQuality", [], bounds) == 0.9
+    assert call("likeness.js", "chooseQuality", [flat, fine], bounds | {"alike": 1.1}) == 0.9
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,23 @@
 
 import { fit, fitsCanvas } from "./fit.js";
 import { jpegSegments, text } from "./formats.js";
+import { chooseQuality, SIDE, transformBlocks } from "./likeness.js";
 import { isSuspiciouslyPlain, look } from "./probe.js";
 import { LINE, PREVIEW, THUMBNAIL } from "./qualities.js";
 import { contextOf, release } from "./surface.js";
 
 const JPEG = "image/jpeg";
+/** So many rows of blocks of a picture, and in each of them so many blocks, tell how much its JPEG would look like it. */
+const SAMPLE_ROWS = 20;
+const SAMPLE_COLUMNS = 45;
 /** A profile stands before the pixels, and has some 500 bytes. */
 const HEAD_BYTES = 64 * 1024;
 
 /**
  * @param bitmap upright; closed here as soon as it is painted
  * @param wish {size, bytes, reason, isLighter, jpeg, isWide, isPlain, isOpaque, maxPixels, renditions}: the size in pixels,
- *   how many bytes the file has, what to say when no lighter one is wanted, whether it is, its JPEG quality, whether the
- *   colours reach beyond sRGB, whether the bitmap can be encoded as it lies, whether see-through parts
+ *   how many bytes the file has, what to say when no lighter one is wanted, whether it is, its JPEG quality as in
+ *   QUALITIES, whether the colours reach beyond sRGB, whether the bitmap can be encoded as it lies, whether see-through parts
  *   mean a failure, the canvas limit, whether renditions are wanted
  * @returns {reason, thumb, renditions}, and {blob, width, height} of a lighter file
  */
@@ -52,7 +56,8 @@ function findFault({ clear, plain }, { isOpaque, bytes, size }) {
 }
 
 /** Colours beyond sRGB are kept only in a file that says so: untagged they would be shown too pale. */
-async function lighten(easel, picture, { size, jpeg, isWide }) {
+async function lighten(easel, picture, { size, jpeg: asked, isWide }) {
+  const jpeg = typeof asked === "number" ? asked : chooseQuality(easel.sample(picture, size), asked);
   if (picture instanceof ImageBitmap) return easel.encodeBitmap(picture, jpeg);
   const blob = await easel.encode(picture, jpeg);
   if (!isWide || !easel.isWide(picture) || (await hasProfile(blob))) return blob;
@@ -96,6 +101,20 @@ class Easel {
     context.imageSmoothingQuality = "high";
     context.drawImage(source, 0, 0, width, height);
     return canvas;
+  }
+
+  /** Some of the picture's blocks as coefficients (likeness.js); all of its rows when it has few. */
+  sample(picture, { width, height }) {
+    const rows = Math.max(1, Math.min(SAMPLE_ROWS, Math.floor(height / SIDE)));
+    const canvas = this.surface.create(width, rows * SIDE);
+    this.#canvases.push(canvas);
+    const context = contextOf(canvas);
+    for (let row = 0; row < rows; row += 1) {
+      const top = SIDE * Math.floor(((row + 0.5) * Math.floor(height / SIDE)) / rows);
+      context.drawImage(picture, 0, top, width, SIDE, 0, row * SIDE, width, SIDE);
+    }
+    const { data } = context.getImageData(0, 0, width, rows * SIDE);
+    return transformBlocks(data, width, Math.max(1, Math.floor(width / SIDE / SAMPLE_COLUMNS)));
   }
 
   isWide(canvas) {

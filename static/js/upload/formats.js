@@ -26,23 +26,6 @@ export function measure(kind, bytes) {
   return { width: 0, height: 0 };
 }
 
-/** The sum of the 64 steps by which a JPEG's brightness is rounded: the smaller, the finer; 0 when it does not say. */
-export function measureSteps(kind, bytes) {
-  if (kind !== "jpeg") return 0;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  try {
-    for (const { marker, start, end } of jpegSegments(view)) {
-      if (marker === 0xdb) {
-        const steps = sumFirstTable(view, start, end);
-        if (steps > 0) return steps;
-      }
-    }
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error; // the header ends too early: unknown
-  }
-  return 0;
-}
-
 /** True when a canvas would keep one frame of several. A GIF always counts: those that stand still are small anyway. */
 export function isAnimated(kind, bytes) {
   if (kind === "gif") return true;
@@ -96,19 +79,6 @@ function measureJpeg(view) {
     if (isFrame) return { width: view.getUint16(start + 3), height: view.getUint16(start + 1) };
   }
   return { width: 0, height: 0 };
-}
-
-/** The sum of table 0 of a DQT segment (T.81, B.2.4.1), which holds one or more; 0 when it is not among them. */
-function sumFirstTable(view, start, end) {
-  for (let at = start; at < end; ) {
-    const isLong = view.getUint8(at) >> 4 === 1;
-    const step = (index) => (isLong ? view.getUint16(at + 1 + 2 * index) : view.getUint8(at + 1 + index));
-    if ((view.getUint8(at) & 15) === 0) {
-      return Array.from({ length: 64 }, (_, index) => step(index)).reduce((sum, each) => sum + each);
-    }
-    at += isLong ? 129 : 65;
-  }
-  return 0;
 }
 
 function measureWebp(view, chunk) {

@@ -5,9 +5,9 @@ import { readGamut } from "./colour.js";
 import { draw } from "./draw.js";
 import { readExif } from "./exif.js";
 import { fit, fitsCanvas, MOST_PIXELS, turnUpright } from "./fit.js";
-import { isAnimated, isComplete, measure, measureSteps, sniff } from "./formats.js";
+import { isAnimated, isComplete, measure, sniff } from "./formats.js";
 import { isHonest, takesBitmaps } from "./probe.js";
-import { chooseJpegQuality, PREVIEW, QUALITIES } from "./qualities.js";
+import { PREVIEW, QUALITIES } from "./qualities.js";
 
 /** A decode that hangs is given up after this long, in milliseconds. */
 export const DECODE_TIMEOUT = 30_000;
@@ -78,7 +78,7 @@ function judge({ file, kind, bytes, isRead, stored, isTurned }, options, surface
     bytes: file.size,
     reason: fits ? "" : "large",
     isLighter,
-    jpeg: chooseJpegQuality(quality, measureSteps(kind, bytes)),
+    jpeg: quality.jpeg,
     isWide: gamut === "wide",
     isPlain: kind === "jpeg" && gamut === "srgb" && !isTurned,
     isOpaque: kind === "jpeg",
