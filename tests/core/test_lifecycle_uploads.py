@@ -217,7 +217,7 @@ def test_a_row_that_the_reaper_took_is_not_made_ready(
 
 @pytest.mark.parametrize(("error", "code"), [(StorageFull("full"), "storage_full"), (StorageError("?"), "unavailable")])
 @pytest.mark.parametrize("which", [0, 1, 2, 3])
-def test_a_store_that_fails_at_any_object_or_after_them_acknowledges_nothing(
+def test_a_store_that_fails_at_any_object_acknowledges_nothing(
     gallery: Gallery, data_dir: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str, which: int
 ) -> None:
     putting = LocalMediaStorage.putting

@@ -16,7 +16,7 @@ const SAMPLE_COLUMNS = 45;
 const HEAD_BYTES = 64 * 1024;
 
 /**
- * @param bitmap upright; closed here as soon as it is painted
+ * @param bitmap upright; closed here as soon as it is painted, or encoded
  * @param wish {size, bytes, reason, isLighter, jpeg, isWide, isPlain, isOpaque, maxPixels, renditions}: the size in pixels,
  *   how many bytes the file has, what to say when no lighter one is wanted, whether it is, its JPEG quality as in
  *   QUALITIES, whether the colours reach beyond sRGB, whether the bitmap can be encoded as it lies, whether see-through parts
