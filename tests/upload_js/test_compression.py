@@ -133,30 +133,6 @@ def test_each_photo_gets_the_quality_that_looks_like_it(gallery_page: Page, site
     assert len(steps) > 1
 
 
-NO_TAKING = """
-delete window.Worker;
-const get = HTMLCanvasElement.prototype.getContext;
-HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
-  return kind === "bitmaprenderer" ? null : get.call(this, kind, ...rest);
-};
-"""
-
-
-@pytest.mark.parametrize("name", ["photo/casio-ex-z3.jpg", "photo/ashim-dsilva.jpg", "orientation/orient-3.jpg"])
-def test_a_bitmap_encoded_as_it_lies_is_what_painting_makes_of_it(browser: Browser, site: FakeSite, name: str) -> None:
-    """Without a profile, with sRGB's, and one that has to be turned, which is painted either way."""
-    for script in ("delete window.Worker;", NO_TAKING):
-        site.stored.clear()
-        page = browser.new_page()
-        page.add_init_script(script)
-        page.goto(site.page)
-        page.set_input_files(INPUT, photos.path(name))
-        expect(page.locator(HEAD)).to_contain_text("1 photo safe", timeout=60_000)
-        page.close()
-    one, other = site.received
-    assert one.body == other.body
-
-
 def test_more_pixels_than_ios_draws_go_as_they_are(browser: Browser, site: FakeSite, tmp_path: Path) -> None:
     page = browser.new_page(user_agent=IPHONE)
     page.goto(site.page)
@@ -196,11 +172,6 @@ window.createImageBitmap = async (...given) => {
   window.most = Math.max(window.most, ++window.alive);
   bitmap.close = () => { if (isOpen) window.alive -= 1; isOpen = false; close(); };
   return bitmap;
-};
-const take = ImageBitmapRenderingContext.prototype.transferFromImageBitmap;
-ImageBitmapRenderingContext.prototype.transferFromImageBitmap = function (bitmap) {
-  take.call(this, bitmap);
-  bitmap.close();
 };
 const urls = new Set();
 const make = URL.createObjectURL, revoke = URL.revokeObjectURL;

@@ -1,4 +1,4 @@
-// Which colours a picture has, by the primaries of its ICC profile. Pure.
+// Whether a picture's colours reach beyond sRGB, by the primaries of its ICC profile. Pure.
 
 import { text } from "./formats.js";
 
@@ -9,32 +9,25 @@ const SPACE_AT = 16;
 const RGB = 0x52474220; // "RGB "
 const TAGS_AT = 128;
 const MOST_TAGS = 100;
-/** The X of the primaries under D50. Display P3's red has 0.515 and its green 0.292, Adobe RGB's 0.610 and 0.205. */
-const SRGB = { red: 0.436, green: 0.385 };
-const NEAR = 0.002;
+/** sRGB's red has an X of 0.436 under D50, Display P3's 0.515, Adobe RGB's 0.610. */
 const WIDE_RED = 0.46;
-/** The green of Adobe RGB is where its red is not. */
+/** The green of Adobe RGB is where its red is not: sRGB's has an X of 0.385, Adobe RGB's 0.205, P3's 0.292. */
 const WIDE_GREEN = 0.36;
 
-/** @returns "srgb", which is meant without a profile too, "wide" for what reaches beyond it, or "other" */
-export function readGamut(bytes) {
+export function isWideGamut(bytes) {
   const head = bytes.subarray(0, HEAD_BYTES);
   const start = findProfile(head);
-  if (start < 0) return "srgb";
+  if (start < 0) return false;
   try {
     const view = new DataView(head.buffer, head.byteOffset + start, head.byteLength - start);
-    if (view.getUint32(SPACE_AT) !== RGB) return "other";
-    return judgePrimaries({ red: readX(view, "rXYZ"), green: readX(view, "gXYZ") });
+    if (view.getUint32(SPACE_AT) !== RGB) return false;
+    const red = readX(view, "rXYZ");
+    const green = readX(view, "gXYZ");
+    return (red !== null && red > WIDE_RED) || (green !== null && green < WIDE_GREEN);
   } catch (error) {
-    if (error instanceof RangeError) return "other"; // a tag that leads out of the file
+    if (error instanceof RangeError) return false; // a tag that leads out of the file
     throw error;
   }
-}
-
-function judgePrimaries({ red, green }) {
-  if (red > WIDE_RED || (green !== null && green < WIDE_GREEN)) return "wide";
-  const isNear = (one, other) => one !== null && Math.abs(one - other) < NEAR;
-  return isNear(red, SRGB.red) && isNear(green, SRGB.green) ? "srgb" : "other";
 }
 
 function findProfile(bytes) {

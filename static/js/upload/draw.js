@@ -16,11 +16,11 @@ const SAMPLE_COLUMNS = 45;
 const HEAD_BYTES = 64 * 1024;
 
 /**
- * @param bitmap upright; closed here as soon as it is painted, or encoded
- * @param wish {size, bytes, reason, isLighter, jpeg, isWide, isPlain, isOpaque, maxPixels, renditions}: the size in pixels,
- *   how many bytes the file has, what to say when no lighter one is wanted, whether it is, its JPEG quality as in
- *   QUALITIES, whether the colours reach beyond sRGB, whether the bitmap can be encoded as it lies, whether see-through parts
- *   mean a failure, the canvas limit, whether renditions are wanted
+ * @param bitmap upright; closed here as soon as it is painted
+ * @param wish {size, bytes, reason, isLighter, jpeg, isWide, isOpaque, maxPixels, renditions}: the size in pixels, how
+ *   many bytes the file has, what to say when no lighter one is wanted, whether it is, its JPEG quality as in QUALITIES,
+ *   whether the colours reach beyond sRGB, whether see-through parts mean a failure, the canvas limit, whether renditions
+ *   are wanted
  * @returns {reason, thumb, renditions}, and {blob, width, height} of a lighter file
  */
 export async function draw(bitmap, wish, surface) {
@@ -28,9 +28,8 @@ export async function draw(bitmap, wish, surface) {
   try {
     const { size } = wish;
     if (!fitsCanvas(size, wish.maxPixels)) return { reason: "large" };
-    const isReady = wish.isPlain && bitmap.width === size.width && bitmap.height === size.height;
-    const picture = isReady ? bitmap : easel.paint(bitmap, size, wish.isLighter && wish.isWide);
-    if (!isReady) bitmap.close?.();
+    const picture = easel.paint(bitmap, size, wish.isLighter && wish.isWide);
+    bitmap.close?.();
     const preview = wish.renditions ? easel.paint(picture, shrink(size, PREVIEW)) : picture;
     const small = easel.paint(preview, shrink(size, THUMBNAIL));
     const fault = findFault(look(surface, small), wish);
@@ -58,7 +57,6 @@ function findFault({ clear, plain }, { isOpaque, bytes, size }) {
 /** Colours beyond sRGB are kept only in a file that says so: untagged they would be shown too pale. */
 async function lighten(easel, picture, { size, jpeg: asked, isWide }) {
   const jpeg = typeof asked === "number" ? asked : chooseQuality(easel.sample(picture, size), asked);
-  if (picture instanceof ImageBitmap) return easel.encodeBitmap(picture, jpeg);
   const blob = await easel.encode(picture, jpeg);
   if (!isWide || !easel.isWide(picture) || (await hasProfile(blob))) return blob;
   return easel.encode(easel.paint(picture, size), jpeg);
@@ -123,17 +121,6 @@ class Easel {
 
   encode(canvas, quality) {
     return this.surface.encode(canvas, JPEG, quality);
-  }
-
-  /**
-   * Of a bitmap that is not needed any more: the canvas takes its pixels as they lie, in a third less time. As they lie
-   * indeed: Chromium forgets then how a photo is to be turned, and keeps other colours than sRGB.
-   */
-  encodeBitmap(bitmap, quality) {
-    const canvas = this.surface.create(bitmap.width, bitmap.height);
-    this.#canvases.push(canvas);
-    canvas.getContext("bitmaprenderer").transferFromImageBitmap(bitmap);
-    return this.encode(canvas, quality);
   }
 
   clear() {

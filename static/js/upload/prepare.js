@@ -1,12 +1,12 @@
 // From a chosen file to what is sent: facts read, picture re-encoded where that is safe and worth it.
 // The same function runs in a worker and on the page; only the surface differs.
 
-import { readGamut } from "./colour.js";
+import { isWideGamut } from "./colour.js";
 import { draw } from "./draw.js";
 import { readExif } from "./exif.js";
 import { fit, fitsCanvas, MOST_PIXELS, turnUpright } from "./fit.js";
 import { isAnimated, isComplete, measure, sniff } from "./formats.js";
-import { isHonest, takesBitmaps } from "./probe.js";
+import { isHonest } from "./probe.js";
 import { PREVIEW, QUALITIES } from "./qualities.js";
 
 /** A decode that hangs is given up after this long, in milliseconds. */
@@ -41,9 +41,8 @@ export async function prepare(file, options, surface) {
   if (!kind) return { refused: file.type.startsWith("video/") ? "video" : "unreadable" };
   const { orientation, takenAt, camera } = readExif(kind, bytes);
   const stored = turnUpright(measure(kind, bytes), orientation);
-  const isTurned = orientation > 1;
   const asItIs = { blob: file, ...stored, thumb: null, renditions: {} };
-  const drawn = await redraw({ file, bytes, kind, isRead, stored, isTurned }, options, surface);
+  const drawn = await redraw({ file, bytes, kind, isRead, stored }, options, surface);
   const isMeantAsItIs = !QUALITIES[options.quality].compress;
   return { takenAt, camera, ...asItIs, ...drawn, reason: isMeantAsItIs ? "" : drawn.reason };
 }
@@ -52,18 +51,17 @@ export async function prepare(file, options, surface) {
 async function redraw(source, options, surface) {
   try {
     const { edge, ...wish } = judge(source, options, surface);
-    const isPlain = wish.isPlain && (await takesBitmaps(surface));
     const bitmap = await decode(source, edge, options.timeout ?? DECODE_TIMEOUT);
     const size = sizeOf(bitmap, source.stored, edge);
     const renditions = wish.renditions && Math.max(size.width, size.height) >= PREVIEW.edge;
-    return await draw(bitmap, { ...wish, isPlain, size, renditions }, surface);
+    return await draw(bitmap, { ...wish, size, renditions }, surface);
   } catch (error) {
     return { reason: error instanceof Undrawn ? error.reason : "undecodable" };
   }
 }
 
 /** What is to be drawn of a source: a long edge, and what `draw` takes. Throws Undrawn when nothing should. */
-function judge({ file, kind, bytes, isRead, stored, isTurned }, options, surface) {
+function judge({ file, kind, bytes, isRead, stored }, options, surface) {
   const quality = QUALITIES[options.quality];
   if (!isRead) throw new Undrawn("large");
   if (isAnimated(kind, bytes)) throw new Undrawn("animated");
@@ -72,15 +70,13 @@ function judge({ file, kind, bytes, isRead, stored, isTurned }, options, surface
   if (stored.width * stored.height > MOST_PIXELS) throw new Undrawn("large");
   const fits = fitsCanvas(fit(stored.width || 1, stored.height || 1, quality.edge), options.maxPixels);
   const isLighter = quality.compress && fits;
-  const gamut = readGamut(bytes);
   return {
     edge: isLighter ? quality.edge : PREVIEW.edge,
     bytes: file.size,
     reason: fits ? "" : "large",
     isLighter,
     jpeg: quality.jpeg,
-    isWide: gamut === "wide",
-    isPlain: kind === "jpeg" && gamut === "srgb" && !isTurned,
+    isWide: isWideGamut(bytes),
     isOpaque: kind === "jpeg",
     maxPixels: options.maxPixels,
     renditions: options.renditions,

@@ -12,46 +12,11 @@ const PLAIN_BYTES = 10_000;
 /** Draw two known pixels and read them again. */
 export function isHonest(surface) {
   const canvas = surface.create(2, 1);
-  contextOf(canvas).putImageData(twoPixels(), 0, 0);
-  const isSame = holdsTwoPixels(canvas);
+  const context = contextOf(canvas);
+  context.putImageData(new ImageData(new Uint8ClampedArray(TWO_PIXELS), 2, 1), 0, 0);
+  const read = context.getImageData(0, 0, 2, 1).data;
   release(canvas);
-  return isSame;
-}
-
-function twoPixels() {
-  return new ImageData(new Uint8ClampedArray(TWO_PIXELS), 2, 1);
-}
-
-function holdsTwoPixels(canvas) {
-  const { data } = contextOf(canvas).getImageData(0, 0, 2, 1);
-  return TWO_PIXELS.every((value, index) => data[index] === value);
-}
-
-/** A browser that needs longer for two pixels, in milliseconds, is not trusted with it. */
-const PATIENCE = 3_000;
-const answers = new WeakMap(); // surface -> promise
-
-/** Whether a canvas of this kind takes a bitmap as its own and gives it back unchanged. Found out once. */
-export function takesBitmaps(surface) {
-  const tooSlow = () => new Promise((resolve) => setTimeout(() => resolve(false), PATIENCE));
-  const answer = answers.get(surface) ?? Promise.race([handsBack(surface).catch(() => false), tooSlow()]);
-  answers.set(surface, answer);
-  return answer;
-}
-
-async function handsBack(surface) {
-  const drawn = surface.create(2, 1);
-  contextOf(drawn).putImageData(twoPixels(), 0, 0);
-  const taker = surface.create(2, 1);
-  taker.getContext("bitmaprenderer").transferFromImageBitmap(await createImageBitmap(drawn));
-  const bitmap = await createImageBitmap(await surface.encode(taker, "image/png"));
-  contextOf(drawn).clearRect(0, 0, 2, 1);
-  contextOf(drawn).drawImage(bitmap, 0, 0);
-  bitmap.close();
-  const isSame = holdsTwoPixels(drawn);
-  release(drawn);
-  release(taker);
-  return isSame;
+  return TWO_PIXELS.every((value, index) => read[index] === value);
 }
 
 /** `{clear, plain}`: whether a drawn canvas has transparent parts, and whether it is one colour throughout. */
