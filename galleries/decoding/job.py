@@ -113,7 +113,7 @@ def _store_original(source: BinaryIO, kind: str, job: Job) -> dict[str, object]:
 def _measure_clean(source: BinaryIO, kind: str) -> dict[str, object]:
     """What the file would be without its metadata: visitors never get the rest. Nothing when that cannot be made."""
     source.seek(0)
-    clean = _Measured()
+    clean = _Counted()
     try:
         strip_metadata(source, clean, kind)
     except CorruptContainer:
@@ -128,18 +128,28 @@ def _measure(stored: BinaryIO) -> dict[str, object]:
     return measured.report()
 
 
-class _Measured:
-    """A file that is measured while it is written; without `target` it is measured alone."""
+class _Counted:
+    """What is written here goes nowhere; what is known of it is what a zip has to say."""
 
-    def __init__(self, target: BinaryIO | None = None) -> None:
-        self._target = target
-        self._sha256 = hashlib.sha256()
+    def __init__(self) -> None:
         self.crc32 = self.size = 0
 
     def write(self, part: Part) -> None:
-        self._sha256.update(part)
         self.crc32 = zlib.crc32(part, self.crc32)
         self.size += len(part)
+
+
+class _Measured(_Counted):
+    """A file that is measured while it is written; without `target` it is measured alone."""
+
+    def __init__(self, target: BinaryIO | None = None) -> None:
+        super().__init__()
+        self._target = target
+        self._sha256 = hashlib.sha256()
+
+    def write(self, part: Part) -> None:
+        super().write(part)
+        self._sha256.update(part)
         if self._target is not None:
             self._target.write(part)
 
