@@ -1,29 +1,29 @@
 """Admission: what a server in front may keep for a minute about a pass, to ask once and send the bytes itself.
 
 nginx asks for a pass, not for a picture, and remembers the answer (deploy/nginx). A gallery's pass opens all of its
-renditions, so the answer also names the images of that gallery that were hidden since a pass could have been made:
-those it keeps back. A removal therefore reaches addresses that were handed out within that minute, and an expiry in its
-second, because no answer is kept beyond the end of its pass.
+renditions, so the answer also names the images of that gallery whose files are there and may not be seen: those it
+keeps back. A removal therefore reaches addresses that were handed out within that minute, and an expiry in its second,
+because no answer is kept beyond the end of its pass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from cleanup_lambda.keys import Key, parse_key
 from galleries.filenames import download_header
 from galleries.models import Gallery, Image, State
-from galleries.passes import WINDOW, verify_pass
+from galleries.models.image import UNHIDDEN
+from galleries.passes import verify_pass
 from galleries.problems import Problem
-from galleries.storage import MAX_AGE, SHARED_MAX_AGE
+from galleries.storage import cache_control
 
 KEPT_FOR = 60  # seconds that an answer may be kept
-LONGEST_PASS = timedelta(seconds=2 * WINDOW)
-# An id with its blank is 33 bytes, so that 90 of them fit a header buffer of 4 KiB beside the rest.
-MOST_NAMED = 90
+# An id with its blank is 33 bytes, so that 400 of them fit nginx's buffer of 16 KiB for this answer beside the rest.
+MOST_NAMED = 400
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def admit(path: str, query: Mapping[str, str], now: datetime) -> Admission:
     )
     if not gallery.exists():
         raise Problem("not_found")
-    hidden = _hidden_since(key, now - LONGEST_PASS, now)
+    hidden = _hidden(UUID(key.gallery), now)
     if len(hidden) > MOST_NAMED:  # too many to name: about each picture, each time
         _served_image(key, now)
         return Admission(second, _cache_control(end - second))
@@ -74,14 +74,21 @@ def _served_image(key: Key, now: datetime) -> Image:
     return image
 
 
-def _hidden_since(key: Key, then: datetime, now: datetime) -> tuple[str, ...]:
-    """Images of the gallery whose files are there and that were hidden between ``then`` and ``now``: ``due_at`` is the
-    earliest of what hides an image, and has an index."""
-    images = Image.objects.filter(gallery=UUID(key.gallery), state=State.READY, due_at__gt=then, due_at__lte=now)
-    return tuple(image.hex for image in images.values_list("id", flat=True)[: MOST_NAMED + 1])
+def _hidden(gallery: UUID, now: datetime) -> tuple[str, ...]:
+    """Images of the gallery that may not be seen and whose files may be there; MOST_NAMED + 1 at most. Each part has
+    an index."""
+    images = Image.objects.filter(gallery=gallery)
+    ready = images.filter(state=State.READY)
+    parts = (
+        images.filter(UNHIDDEN, expires_at__lte=now),
+        ready.filter(removed_at__isnull=False),
+        ready.filter(taken_down_at__isnull=False),
+        images.unfinished().filter(state=State.DELETING),
+    )
+    first, *others = (part.values_list("id", flat=True) for part in parts)
+    return tuple(image.hex for image in first.union(*others)[: MOST_NAMED + 1])
 
 
 def _cache_control(left: int) -> str:
-    """As media.py says it of a pass with ``left`` seconds, less the minute that the answer may be old."""
-    left = max(left - KEPT_FOR, 0)
-    return f"max-age={min(MAX_AGE, left)}, s-maxage={min(SHARED_MAX_AGE, left)}, immutable"
+    """Of a pass with ``left`` seconds, less the minute that the answer may be old."""
+    return cache_control(max(left - KEPT_FOR, 0))

@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
 from storages.backends.s3 import S3Storage
 
 from cleanup_lambda.keys import parse_key
 from galleries import crash
 from galleries.amazon import explain
-from galleries.storage import CACHE_CONTROL, ObjectExists, ObjectMissing, Put, StorageError, StoredObject
+from galleries.storage import ObjectExists, ObjectMissing, Put, StorageError, StoredObject, cache_control
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -62,9 +63,9 @@ def client_config(*, path_style: bool) -> Config:
 class BucketMediaStorage(S3Storage):
     """Objects in one private bucket; the key is the object's key."""
 
-    def __init__(self, **settings: Any) -> None:
-        config = client_config(path_style=bool(settings.get("endpoint_url")))
-        super().__init__(client_config=config, querystring_auth=False, **settings)
+    def __init__(self, **options: Any) -> None:
+        config = client_config(path_style=bool(options.get("endpoint_url")))
+        super().__init__(client_config=config, querystring_auth=False, **options)
         self._lock = threading.Lock()
         self._resource: Any = None
         self._elsewhere = False  # the bucket answered that it is in another region, and the SDK went there
@@ -107,7 +108,8 @@ class BucketMediaStorage(S3Storage):
                 Body=body,
                 ContentLength=content.size,
                 ContentType=content_type,
-                CacheControl=CACHE_CONTROL,
+                # An edge that kept it beyond the grace would have it when the store has it no more.
+                CacheControl=cache_control(round(settings.GRACE.total_seconds())),
                 ChecksumAlgorithm="SHA256",
                 ChecksumSHA256=content.checksum,
                 Metadata={"sha256": content.sha256},

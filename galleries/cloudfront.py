@@ -38,6 +38,8 @@ def load_private_key(pem: str) -> RSAPrivateKey:
 class CloudFrontSigner:
     """Signs for the distribution at ``base`` (no slash at its end) with the key that it knows as ``key_id``."""
 
+    sees_rows = False
+
     def __init__(self, base: str, key_id: str, private_key: str) -> None:
         self.base = base
         self.key_id = key_id

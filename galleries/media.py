@@ -28,7 +28,7 @@ from galleries.models import Image, ImageQuerySet
 from galleries.passes import verify_pass
 from galleries.prepared import A_TIME, AN_ID, Prepared
 from galleries.problems import Problem
-from galleries.storage import MAX_AGE, SHARED_MAX_AGE, ObjectMissing, StorageError, media_storage
+from galleries.storage import SHARED_MAX_AGE, ObjectMissing, StorageError, cache_control, media_storage
 
 CONTENT_TYPES = {spec.name: spec.content_type for spec in SPECS}
 _RANGE = re.compile(r"(?i:bytes)=(\d{0,18})-(\d{0,18})")  # RFC 9110, section 14.1: a unit's case means nothing
@@ -119,8 +119,7 @@ def _has_object(image: Image, key: Key) -> bool:
 
 def _headers(image: Image, key: Key, now: datetime) -> dict[str, str]:
     left = SHARED_MAX_AGE if image.expires_at is None else max(int((image.expires_at - now).total_seconds()), 0)
-    cache_control = f"max-age={min(MAX_AGE, left)}, s-maxage={min(SHARED_MAX_AGE, left)}, immutable"
-    headers = HEADERS | {"Cache-Control": cache_control}
+    headers = HEADERS | {"Cache-Control": cache_control(left)}
     if settings.SECURE_HSTS_SECONDS:
         headers["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains"
     if key.spec:

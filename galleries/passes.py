@@ -6,6 +6,8 @@ Its end is rounded to a quarter of an hour, shifted by gallery, so that addresse
 away, the gallery's images are signed one by one, each to its own end (DESIGN section 5).
 
 Who checks a pass decides how it is signed: for CloudFront with RSA (galleries/cloudfront.py), else with HMAC.
+CloudFront sees no row, so there the images are also signed one by one as long as the files of one that is hidden are in
+the store.
 
 A pass is a bearer permission: it is never stored, never logged, never in a page that a cache may keep.
 """
@@ -18,7 +20,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Protocol
 
 from django.conf import settings
@@ -43,6 +45,7 @@ class Signer(Protocol):
     """Turns a resource (a path, or a prefix ending in ``*``) and an end into a query string."""
 
     base: str
+    sees_rows: bool  # whether who checks the pass asks the image's row as well
 
     def sign(self, scope: str, resource: str, until: int) -> str: ...
 
@@ -54,6 +57,7 @@ class HmacSigner:
     """The passes of a site that delivers media itself; the row is checked as well when they are used."""
 
     base = ""
+    sees_rows = True
 
     def sign(self, scope: str, resource: str, until: int) -> str:
         return f"p={scope}&u={until}&s={_signature(resource, until)}"
@@ -96,7 +100,7 @@ class Addresses:
     """The media addresses of one gallery for one answer: one signature for all renditions where that is possible.
 
     ``earliest`` is the first expiry among the gallery's live images, None when nothing of it expires; ``limit`` the end
-    of the permission itself: that of a visitor's link.
+    of the permission itself: that of a visitor's link. The gallery is measured, unless originals alone are asked for.
     """
 
     def __init__(
@@ -107,12 +111,19 @@ class Addresses:
         self.signer = signer()
         self.limit = None if limit is None else int(limit.timestamp())
         self.window = self._within_limit(window_end(self.gallery, self.now))
-        self.shared: Pass | None = None
-        end = None if earliest is None else int(earliest.timestamp())
-        if end is None or end >= self.now + WINDOW:
-            until = self.window if end is None else min(self.window, end)
-            resource = f"{gallery_prefix(self.owner, self.gallery)}r/*"
-            self.shared = Pass(self.signer.sign("r", resource, until), until)
+        self._measured = gallery
+        self._end = None if earliest is None else int(earliest.timestamp())
+
+    @cached_property
+    def shared(self) -> Pass | None:
+        """The pass for all renditions of the gallery; None when it would open one that may not be seen, or soon."""
+        if self._end is not None and self._end < self.now + WINDOW:
+            return None
+        if not self.signer.sees_rows and self._measured.holds_hidden:
+            return None
+        until = self.window if self._end is None else min(self.window, self._end)
+        resource = f"{gallery_prefix(self.owner, self.gallery)}r/*"
+        return Pass(self.signer.sign("r", resource, until), until)
 
     def _within_limit(self, until: int) -> int:
         return until if self.limit is None else min(until, self.limit)

@@ -25,7 +25,11 @@ FULL = {errno.ENOSPC, errno.EDQUOT}
 OBJECT_MODE = 0o640  # nginx sends objects, and is in the group of their folder (deploy/install.sh)
 MAX_AGE = 900  # seconds in a browser; as long as a pass lives at least
 SHARED_MAX_AGE = 86_400  # seconds at an edge, which checks the pass at each request
-CACHE_CONTROL = f"max-age={MAX_AGE}, s-maxage={SHARED_MAX_AGE}, immutable"
+
+
+def cache_control(left: int = SHARED_MAX_AGE) -> str:
+    """The header of an object that caches may keep for ``left`` seconds at most."""
+    return f"max-age={min(MAX_AGE, left)}, s-maxage={min(SHARED_MAX_AGE, left)}, immutable"
 
 
 class StorageError(Exception):

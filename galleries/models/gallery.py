@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Count, Exists, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from galleries.models.image import UNHIDDEN
+from galleries.models.image import UNHIDDEN, State
 from galleries.models.links import Guest
 from galleries.routes import address_of
 from gallery_site.ids import uuid7
@@ -84,10 +84,14 @@ class GalleryQuerySet(models.QuerySet["Gallery"]):
     def measured(self, now: datetime) -> Self:
         """With what a page says about a gallery, in the same query: ``faded_count`` and ``faded_bytes`` (still in the
         stored counts though expired), ``first_gone`` and ``last_gone`` (ends of an index), ``keeps_some`` (has images
-        without end).
+        without end), ``holds_removed`` (images that a person hid, or that are being deleted, may still have files).
         """
         images = apps.get_model("galleries", "Image").objects
-        shown = images.filter(UNHIDDEN, gallery=OuterRef("pk"))
+        own = images.filter(gallery=OuterRef("pk"))
+        removed = own.filter(state=State.READY, removed_at__isnull=False)
+        taken_down = own.filter(state=State.READY, taken_down_at__isnull=False)
+        deleting = own.unfinished().filter(state=State.DELETING)
+        shown = own.filter(UNHIDDEN)
         ending = shown.filter(expires_at__gt=now)
         faded = shown.filter(expires_at__lte=now).order_by().values("gallery")
         return self.annotate(
@@ -96,6 +100,7 @@ class GalleryQuerySet(models.QuerySet["Gallery"]):
             first_gone=Subquery(ending.order_by("expires_at").values("expires_at")[:1]),
             last_gone=Subquery(ending.order_by("-expires_at").values("expires_at")[:1]),
             keeps_some=Exists(shown.filter(expires_at=None)),
+            holds_removed=Exists(removed) | Exists(taken_down) | Exists(deleting),
         )
 
     def restorable(self, now: datetime) -> Self:
@@ -147,6 +152,12 @@ class Gallery(models.Model):
     first_gone: datetime | None
     last_gone: datetime | None
     keeps_some: bool
+    holds_removed: bool
+
+    @property
+    def holds_hidden(self) -> bool:
+        """Whether files of images that nobody may see can still be in the store; of a measured gallery."""
+        return self.faded_count > 0 or self.holds_removed
 
     @property
     def live_count(self) -> int:

@@ -143,6 +143,7 @@ class Image(models.Model):
             models.Index(
                 fields=["gallery", "-removed_at"], condition=Q(removed_at__isnull=False), name="image_removed"
             ),
+            models.Index(fields=["gallery"], condition=Q(taken_down_at__isnull=False), name="image_taken_down"),
             models.Index(fields=["gallery", "source_sha256"], condition=~Q(source_sha256=""), name="image_by_source"),
         ]
         constraints = [

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from deploy.emulator.signed_urls import Refused, load_public_key, verify
 from galleries.expiry import set_expiry
 from galleries.models import Gallery, Image
 from galleries.passes import WINDOW, Addresses
+from galleries.sweeping import make_plan, run_sweep
 from tests.aws.keys import key_pair
-from tests.core.world import SECOND, START, add, clock, reload
+from tests.core.hidings import HIDINGS, Hide
+from tests.core.world import HOUR, SECOND, START, add, clock, reload
 
 if TYPE_CHECKING:
     from pytest_django import Settings
@@ -41,7 +44,8 @@ def frozen() -> Iterator[datetime]:
 
 
 def _addresses(gallery: Gallery, now: datetime) -> Addresses:
-    return Addresses(gallery, now, Gallery.objects.measured(now).get(id=gallery.id).first_gone)
+    measured = Gallery.objects.measured(now).get(id=gallery.id)
+    return Addresses(measured, now, measured.first_gone)
 
 
 def _all(image: Image, addresses: Addresses) -> list[str]:
@@ -103,6 +107,22 @@ def test_a_pass_lives_fifteen_to_thirty_minutes_and_never_beyond_the_expiry(gall
     for address in _all(other, addresses):
         assert _opens(address, START + timedelta(seconds=WINDOW))
         assert not _opens(address, START + timedelta(seconds=2 * WINDOW))
+
+
+@pytest.mark.parametrize("hide", HIDINGS.values(), ids=HIDINGS)
+def test_no_fresh_pass_opens_what_is_hidden_as_long_as_it_is_stored(gallery: Gallery, hide: Hide) -> None:
+    """CloudFront sees no row, and the files of what expired or was removed stay for the whole grace."""
+    with clock(START) as time_:
+        hidden, shown = add(gallery, 1), add(gallery, 2, has_expiry=True)
+        path = _addresses(gallery, START).rendition(hidden, "preview").partition("?")[0]
+        hide(reload(hidden), START)
+        time_.move_to(START + HOUR)
+        fresh = _addresses(gallery, START + HOUR).rendition(shown, "preview")
+        assert _opens(fresh, START + HOUR)
+        assert not _opens(f"{path}?{urlsplit(fresh).query}", START + HOUR)
+        time_.move_to(swept := START + HOUR + settings.GRACE)
+        run_sweep(make_plan(swept))
+        assert _addresses(gallery, swept).shared is not None, "one signature is enough again"
 
 
 def test_a_pass_opens_nothing_else(gallery: Gallery, frozen: datetime) -> None:

@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
+from galleries.admission import admit
 from galleries.expiry import shorten_uploads
 from galleries.models import Gallery
 from galleries.moderation import take_down
+from galleries.passes import Addresses
 from galleries.removal import delete_for_good, remove_images, restore_images
 from galleries.sweeping import make_plan, preview_sweep, run_sweep
 from tests.pictures import jpeg, store, store_image
@@ -82,4 +85,15 @@ def test_sweep_reads_what_is_due(gallery: Gallery) -> None:
         assert run_sweep(make_plan(later)).deleted == 30
         run_sweep(make_plan(later + timedelta(hours=1)))
     assert not gallery.images.exists()
+    check(steps)
+
+
+def test_a_page_and_a_question_about_its_pass_find_what_is_hidden_by_indexes(gallery: Gallery) -> None:
+    images = [store_image(gallery, number) for number in range(3)]
+    remove_images(gallery, [images[0].id], timezone.now())
+    now = timezone.now()
+    with plans() as steps:
+        measured = Gallery.objects.measured(now).get(id=gallery.id)
+        path, _, query = Addresses(measured, now, measured.first_gone).rendition(images[1], "preview").partition("?")
+        assert admit(path.removeprefix("/"), dict(parse_qsl(query)), now).hidden == (images[0].hex,)
     check(steps)

@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from galleries.admission import MOST_NAMED
 from tests.faults.ledger import Uploader
 from tests.faults.site import picture, wait_until
 from tests.faults.web import Answer, ask
 from tests.server.nginx import Nginx
+from tests.server.site import ServerSite
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
 
@@ -112,6 +114,24 @@ def test_removed_image_is_kept_back_within_the_minute_and_others_are_not(nginx: 
     assert alice.restore(gone).status == 200
     nginx.forget_passes()
     assert get(nginx, addresses[gone]).status == 200
+
+
+def test_hundreds_of_removed_images_are_kept_back_by_one_answer(
+    nginx: Nginx, site: ServerSite, alice: Uploader
+) -> None:
+    _, [gone, kept] = images(alice, 2, seed=450)
+    addresses = {image: thumbnail(alice, image) for image in (gone, kept)}
+    assert alice.remove(gone).status == 204
+    more = MOST_NAMED - 1
+    site.manage(
+        "shell", "-v0", "-c",
+        "from galleries.models import Image\n"
+        "from gallery_site.ids import uuid7\n"
+        f"[row] = Image.objects.filter(id='{gone}').values()\n"
+        f"Image.objects.bulk_create(Image(**row | {{'id': uuid7()}}) for _ in range({more}))\n"
+    )  # fmt: skip
+    assert [get(nginx, addresses[image]).status for image in (kept, gone, kept)] == [200, 404, 200]
+    assert sorted(asked(nginx, addresses[kept].split("?")[0], 2)) == ["HIT", "MISS"]
 
 
 def test_no_answer_outlives_the_pass(nginx: Nginx, alice: Uploader) -> None:
