@@ -58,8 +58,7 @@ def lengthen(image: Image, how: Lengthening) -> Image:
         if reserved is None:
             _catch_up(image)
             continue
-        if how.seen is not None:
-            how = replace(how, seen=reserved.version)
+        how = _expecting(how, reserved.version)
         crash.point("lengthen.reserved")
         changes = how.changes(reserved)
         ends = (changes.get("expires_at", reserved.expires_at), changes["due_at"])
@@ -71,10 +70,16 @@ def lengthen(image: Image, how: Lengthening) -> Image:
             raise Problem("unavailable", retry_after=5)
         if answer is Published.ABSENT:
             _catch_up(image)
+            how = _expecting(how, reserved.version + 1)  # our reservation was given up for that
         if answer is Published.HELD and _confirm(reserved, how, changes):
             crash.point("lengthen.confirmed")
             return Image.objects.select_related("gallery").get(id=image.id)
     raise Problem("unavailable", retry_after=1)
+
+
+def _expecting(how: Lengthening, version: int) -> Lengthening:
+    """The same, where a version is asked for, after our own step has made it ``version``."""
+    return how if how.seen is None else replace(how, seen=version)
 
 
 def _catch_up(image: Image) -> None:

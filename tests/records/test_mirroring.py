@@ -135,6 +135,20 @@ def test_a_change_that_is_on_its_way_is_no_difference(images: list[Image], galle
     assert (code, found["waiting"], found["differences"]) == (0, 1, {})
 
 
+def test_a_lengthening_makes_the_record_that_is_missing(images: list[Image], table: Table) -> None:
+    """As on the day when the table is switched on; that the record had to be written first is nobody else's change."""
+    image = reload(images[0])
+    table.items.clear()
+    later = timezone.now() + timedelta(days=30)
+    set_expiry(image, later, timezone.now(), seen=image.version)
+    assert reload(image).expires_at == later
+    record = record_of(table, image)
+    assert record is not None
+    assert record.version == reload(image).version
+    with pytest.raises(Problem, match="precondition_failed"):
+        set_expiry(reload(image), later + timedelta(days=1), timezone.now(), seen=image.version)
+
+
 def test_a_lengthening_under_way_is_its_requests_alone(images: list[Image], table: Table, service: Service) -> None:
     """Whatever the record says meanwhile: the reserved version has a content that the row does not hold yet."""
     image = images[0]
