@@ -1,7 +1,8 @@
 """Changes of many rows at once that keep the gallery's stored counts right.
 
-Every life-cycle change goes through ``change_images``: it locks the galleries (in the order of LIFECYCLE: gallery,
-image, usage, outbox), repeats the condition inside the UPDATE, and moves the counts by what the UPDATE hit.
+Every life-cycle change goes through ``change_images``: it locks the galleries and then the images (in the order of
+LIFECYCLE: gallery, image, usage, outbox), repeats the condition inside the UPDATE, and moves the counts by what the
+UPDATE hit.
 """
 
 from __future__ import annotations
@@ -16,16 +17,27 @@ from django.db.models import Case, Count, F, Q, Sum, Value, When
 
 from galleries.invalidating import forget
 from galleries.metadata import records
-from galleries.models import Gallery, Image
+from galleries.models import Gallery, Image, ImageQuerySet
 from galleries.models.image import UNHIDDEN
 
 
 def lock_galleries(ids: Iterable[UUID]) -> None:
     """Serialise with everything else that changes what these galleries hold. SQLite has one writer at a time, and a
     transaction is that from its beginning on."""
-    if not connection.features.has_select_for_update:
+    if not _has_row_locks():
         return
     list(Gallery.objects.select_for_update().filter(id__in=set(ids)).order_by("id").values_list("id"))
+
+
+def _lock_images(images: ImageQuerySet) -> list[UUID]:
+    """Their ids, in order. Until the transaction ends nobody else changes them: not every writer of an image locks its
+    gallery, and what was counted would not be what the UPDATE hits."""
+    rows = images.select_for_update() if _has_row_locks() else images
+    return list(rows.order_by("id").values_list("id", flat=True))
+
+
+def _has_row_locks() -> bool:
+    return connection.features.has_select_for_update
 
 
 def cut(moment: datetime) -> Any:
@@ -58,11 +70,11 @@ def change_images(
         places = sorted(set(gallery_ids))
         lock_galleries(places)
         matching = Image.objects.filter(_among(places, ids), condition)
+        touched = _lock_images(matching) if _has_row_locks() or records().enabled else []
         counted = (
             matching.filter(UNHIDDEN).values("gallery").annotate(n=Count("id"), size=Sum("bytes")).order_by("gallery")
         )
         leaving = list(counted)
-        touched = list(matching.values_list("id", flat=True)) if records().enabled else []
         hit = matching.update(**changes, **bump(now))
         for row in leaving:
             Gallery.objects.filter(id=row["gallery"]).update(
