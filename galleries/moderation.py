@@ -52,8 +52,8 @@ def _reinstate(image: Image) -> None:
     how = _reinstatement()
     if not Image.objects.filter(how.condition(timezone.now()), id=image.id).exists():
         raise how.too_late
-    rebuild_renditions(image)
     try:
+        rebuild_renditions(image)
         lengthen(image, how)
     finally:
         _settle(image)

@@ -48,9 +48,7 @@ def rebuild_shown(image: Image, *, fresh: bool = False) -> None:
     Raises:
         Problem: as ``rebuild_renditions``.
     """
-    if fresh:
-        drop_renditions(image)
-    rebuild_renditions(image)
+    rebuild_renditions(image, fresh=fresh)
     settle_renditions(image)
 
 
@@ -73,8 +71,8 @@ def settle_renditions(image: Image) -> None:
             rebuild_renditions(image)
 
 
-def rebuild_renditions(image: Image) -> None:
-    """Make the renditions again from the stored original; those that are there stay.
+def rebuild_renditions(image: Image, *, fresh: bool = False) -> None:
+    """Make the renditions again from the stored original; those that are there stay, unless ``fresh`` ones are wanted.
 
     Raises:
         Problem: unavailable when the store or the decoder does not answer, corrupt_image when the original cannot be
@@ -89,6 +87,8 @@ def rebuild_renditions(image: Image) -> None:
                 shutil.copyfileobj(stored, target)
             decoded = decoder().decode(source, workspace.path, keep_metadata=True)
             _list_renditions(image, decoded)
+            if fresh and storage.delete_objects(sorted(before)):  # not before there are new ones
+                raise StorageError("renditions could not be replaced")
             for rendition in decoded.renditions:
                 try:
                     storage.put(image.rendition_key(rendition.spec), rendition.path, rendition.content_type)

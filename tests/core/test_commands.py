@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from cleanup_lambda.keys import original_key, rendition_key
 from galleries import metadata, reconciling, sweeping
+from galleries.decoding import ImageRejected
 from galleries.models import Gallery, Image, State
 from galleries.moderation import take_down
 from galleries.reconciling import compare_stores
@@ -438,6 +439,27 @@ def test_all_makes_every_rendition_again(gallery: Gallery, data_dir: Path) -> No
     assert path.read_bytes() == b"by an old recipe"
     _call("rebuild_renditions", "--all")
     assert path.read_bytes().startswith(b"preview of")
+
+
+def test_all_keeps_the_old_renditions_of_what_gives_no_new_ones(
+    gallery: Gallery, data_dir: Path, quick_decoder: QuickDecoder
+) -> None:
+    image = add(gallery, 1)
+
+    def refuse() -> None:
+        raise ImageRejected("corrupt_image", "by a newer decoder")
+
+    quick_decoder.meanwhile = refuse
+    assert _call("rebuild_renditions", "--all")[0] == 1
+    assert files(data_dir) == set(image.keys)
+
+
+def test_renditions_that_could_not_be_replaced_are_counted_as_such(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(gallery, 1)
+    monkeypatch.setattr(LocalMediaStorage, "delete_objects", lambda self, keys: dict.fromkeys(keys, "AccessDenied"))
+    assert _call("rebuild_renditions", "--all") == (1, "0 images have new renditions.\n")
 
 
 def test_a_dead_upload_is_not_rebuilt(gallery: Gallery) -> None:

@@ -24,6 +24,7 @@ from galleries.removal import (
     restore_images,
 )
 from galleries.renditions import drop_renditions
+from galleries.storage import LocalMediaStorage, StorageError
 from galleries.sweeping import finish_deleting, make_plan, run_sweep
 from tests.core.world import (
     DAY,
@@ -375,10 +376,26 @@ def test_one_reinstatement_that_fails_does_not_stop_the_others(gallery: Gallery,
     assert outcome.problems[one.hex].code == "unavailable"
 
 
+def test_a_reinstatement_that_fails_halfway_leaves_no_rendition(
+    gallery: Gallery, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The preview was written when the store failed; what stays hidden has none."""
+    image = add(gallery, 1)
+    take_down([image], timezone.now())
+    put = LocalMediaStorage.put
+
+    def failing(self: LocalMediaStorage, key: str, source: Path, content_type: str) -> None:
+        if "/thumbnail." in key:
+            raise StorageError("down")
+        put(self, key, source, content_type)
+
+    monkeypatch.setattr(LocalMediaStorage, "put", failing)
+    assert reinstate([reload(image)]).problems[image.hex].code == "unavailable"
+    assert files(data_dir) == {image.original_key}
+
+
 def test_a_store_that_fails_does_not_stop_a_take_down(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hidden from everybody is what counts; objects that could not be dropped wait for the sweep."""
-    from galleries.storage import StorageError
-
     images = [add(gallery, n) for n in range(3)]
     tried: list[Image] = []
 
