@@ -17,6 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Q, Sum
+from django.utils import timezone
 
 from cleanup_lambda.sweep import MASS_FLOOR, Due, Report, Step, Visit, is_mass, is_same_wait, may_proceed, sweep
 from galleries import crash
@@ -275,6 +276,7 @@ def _still(batch: Sequence[Due], state: State) -> list[Due]:
 def _empty_rows(batch: Sequence[Due], now: datetime) -> Step:
     """Finish 1 of LIFECYCLE: deleting -> emptied; quota and receipt exactly once, by the rows that this call
     changed. Where the record could not be deleted the row stays deleting, for the next run."""
+    now = max(now, timezone.now())  # a run may last longer than LINGER, which begins with this moment
     ids = {UUID(item.id) for item in batch}
     left = records().drop(Image.objects.filter(id__in=ids).only("gallery_id"))
     ids -= left

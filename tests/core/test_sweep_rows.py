@@ -23,6 +23,7 @@ from galleries.moderation import take_down
 from galleries.removal import delete_for_good, remove_gallery, remove_images, restore_image
 from galleries.storage import LocalMediaStorage, StorageError
 from galleries.sweeping import (
+    LINGER,
     DueRows,
     finish_deleting,
     forget_emptied,
@@ -83,6 +84,22 @@ def test_the_grace_ends_to_the_microsecond(gallery: Gallery, data_dir: Path) -> 
         assert report == Report(due=1, deleted=1, bytes=100)
         assert not files(data_dir)
         check_world(SWEPT, data_dir)
+
+
+def test_a_row_that_a_long_run_has_emptied_lingers_from_that_moment(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with clock(START) as time_:
+        image = add(gallery, 1)
+        time_.move_to(SWEPT)
+        monkeypatch.setattr(crash, "point", lambda name: time_.shift(HOUR) if name == "sweep.objects" else None)
+        run_sweep(make_plan(SWEPT))
+        emptied_at = timezone.now()
+        assert emptied_at == SWEPT + HOUR
+        forget_emptied(emptied_at + LINGER - SECOND)
+        assert reload(image).state == State.EMPTIED
+        forget_emptied(emptied_at + LINGER)
+        assert not Image.objects.exists()
 
 
 def test_an_emptied_row_is_dropped_later_after_a_second_delete(gallery: Gallery, data_dir: Path) -> None:
@@ -498,7 +515,7 @@ def test_four_sweeps_at_once_count_each_image_once(gallery: Gallery, data_dir: P
         for number in range(30):
             add(gallery, number)
         kept = add(gallery, 99, has_expiry=True, expires_at=None)
-    answers = together(lambda _: run_sweep(make_plan(SWEPT)), range(4))
+        answers = together(lambda _: run_sweep(make_plan(SWEPT)), range(4))
     reports = [answer for answer in answers if isinstance(answer, Report)]
     assert len(reports) == 4, answers
     assert sum(report.deleted for report in reports) == 30
@@ -506,7 +523,8 @@ def test_four_sweeps_at_once_count_each_image_once(gallery: Gallery, data_dir: P
     assert sum(report.failed for report in reports) == 0
     assert Receipt.objects.count() == 30
     check_world(SWEPT, data_dir)
-    together(lambda _: run_sweep(make_plan(SWEPT + HOUR)), range(4))
+    with clock(SWEPT):
+        together(lambda _: run_sweep(make_plan(SWEPT + HOUR)), range(4))
     assert list(Image.objects.all()) == [kept]
     check_world(SWEPT + HOUR, data_dir)
 
