@@ -217,10 +217,8 @@ class MediaApplication:
         path: str = environ.get("PATH_INFO", "")
         if not path.startswith("/media/") or environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             return self.site(environ, start_response)
-        try:
-            connection.close_if_unusable_or_obsolete()
-            delivery = deliver(path[1:], dict(parse_qsl(environ.get("QUERY_STRING", ""))), _asked(environ), _clock())
-        except (Problem, DatabaseError):
+        delivery = _delivery(path, environ)
+        if delivery is None:
             return self.site(environ, start_response)
         start_response(f"{delivery.status} {HTTPStatus(delivery.status).phrase}", list(delivery.headers.items()))
         if delivery.file is None:
@@ -230,6 +228,16 @@ class MediaApplication:
                 return [delivery.file.read()]
         wrapper = environ.get("wsgi.file_wrapper")
         return wrapper(delivery.file, 64 * 1024) if wrapper else delivery.file
+
+
+def _delivery(path: str, environ: dict[str, Any]) -> Delivery | None:
+    """The answer, or None for a refusal."""
+    try:
+        return deliver(path[1:], dict(parse_qsl(environ.get("QUERY_STRING", ""))), _asked(environ), _clock())
+    except (Problem, DatabaseError):
+        return None
+    finally:
+        connection.close_if_unusable_or_obsolete()  # a pool's goes back now, not when the reader has all of it
 
 
 def _asked(environ: dict[str, Any]) -> Asked:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pytest
-from django.test import Client
+from django.db import connection
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from galleries.filenames import clean_filename
 from galleries.galleries import change_gallery
+from galleries.media import MediaApplication, StartResponse
 from galleries.models import Gallery, Image, State
 from galleries.moderation import take_down
 from galleries.passes import Addresses
@@ -48,6 +51,25 @@ def test_the_whole_is_sent_with_its_length(image: Image, ask: Fetch) -> None:
     assert answer.headers["Content-Length"] == str(len(BODY))
     assert answer.headers["Accept-Ranges"] == "bytes"
     assert answer.headers["ETag"] == f'"{image.stored_sha256}"'
+
+
+def test_its_connection_is_free_before_the_first_byte_leaves(image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that wait for slow readers, or for their next request, would use up a pool (PostgreSQL)."""
+    steps: list[str] = []
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: steps.append("free"))
+    environ = RequestFactory().get(_original(image)).environ
+
+    def ask(execute: Callable[..., Any], *query: Any) -> Any:
+        steps.append("asked")
+        return execute(*query)
+
+    with connection.execute_wrapper(ask):
+        MediaApplication(_no_site)(environ, lambda status, headers: steps.append(status))
+    assert steps == ["asked", "free", "200 OK"]
+
+
+def _no_site(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+    raise AssertionError("it was passed on")
 
 
 SIZE = len(BODY)
