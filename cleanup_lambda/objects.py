@@ -38,7 +38,7 @@ class BucketObjects:
             if attempt:
                 self.sleep(PAUSE * 2 ** (attempt - 1))
             try:
-                errors = self._delete(left)
+                errors = delete_once(self.client, self.bucket, left)
             except (ClientError, BotoCoreError) as error:  # boto3 has tried that again by itself
                 errors, left = dict.fromkeys(left, _code(error)), []
             else:
@@ -48,13 +48,17 @@ class BucketObjects:
         self.errors.update(failed.values())
         return failed
 
-    def _delete(self, keys: Sequence[str]) -> dict[str, str]:
-        """One DeleteObjects. Its answer is 200 also when single keys failed."""
-        answer = self.client.delete_objects(
-            Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
-        )
-        errors = {error.get("Key", ""): error.get("Code", "failed") for error in answer.get("Errors", [])}
-        return {key: code for key, code in errors.items() if code not in GONE}
+
+def delete_once(client: S3Client, bucket: str, keys: Sequence[str]) -> dict[str, str]:
+    """One DeleteObjects, for at most 1,000 keys; a missing one counts as deleted. Returns the codes of what failed: the
+    answer is 200 also then.
+
+    Raises:
+        ClientError, BotoCoreError: nothing is known about any of them.
+    """
+    answer = client.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True})
+    errors = {error.get("Key", ""): error.get("Code", "failed") for error in answer.get("Errors", [])}
+    return {key: code for key, code in errors.items() if code not in GONE}
 
 
 def _code(error: ClientError | BotoCoreError) -> str:

@@ -25,6 +25,7 @@ from django.conf import settings
 from storages.backends.s3 import S3Storage
 
 from cleanup_lambda.keys import parse_key
+from cleanup_lambda.objects import BUSY, GONE, delete_once
 from galleries import crash
 from galleries.amazon import explain
 from galleries.storage import ObjectExists, ObjectMissing, Put, StorageError, StoredObject, cache_control
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 CHUNK = 256 * 1024  # bytes read at a time
 DELETE_AT_ONCE = 1_000  # DeleteObjects takes no more
-# A key that failed for one of these reasons is worth asking for once more before it is left to the next sweep.
-PASSING = {"InternalError", "SlowDown", "ServiceUnavailable"}
-MISSING = {"NoSuchKey", "404"}
 # Three attempts of a silent store end within 20 s, the budget of a request (docs/decisions.md).
 CONNECT_TIMEOUT, READ_TIMEOUT, ATTEMPTS = 1, 5, 3
 
@@ -149,8 +147,8 @@ class BucketMediaStorage(S3Storage):
         ours = [key for key in dict.fromkeys(keys) if key not in failed]
         for start in range(0, len(ours), DELETE_AT_ONCE):
             errors = self._delete(ours[start : start + DELETE_AT_ONCE])
-            again = [key for key, code in errors.items() if code in PASSING]
-            if again:
+            again = [key for key, code in errors.items() if code in BUSY]
+            if again:  # once more before they are left to the next sweep
                 errors = {key: code for key, code in errors.items() if key not in again} | self._delete(again)
             failed |= errors
             crash.point("sweep.object")
@@ -160,13 +158,8 @@ class BucketMediaStorage(S3Storage):
         """A bucket has no folders."""
 
     def _delete(self, keys: Sequence[str]) -> dict[str, str]:
-        """One DeleteObjects; the answer is 200 also when keys of it failed."""
         with _translating():
-            answer = self.client.delete_objects(
-                Bucket=self.bucket_name, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
-            )
-        errors = {error.get("Key", ""): error.get("Code", "failed") for error in answer.get("Errors", [])}
-        return {key: code for key, code in errors.items() if code not in MISSING}
+            return delete_once(self.client, self.bucket_name, keys)
 
     def walk(self) -> Iterator[StoredObject]:
         with _translating():
@@ -293,7 +286,7 @@ def _translating(key: str = "") -> Iterator[None]:
 
 
 def _translated(error: ClientError | BotoCoreError, key: str = "") -> StorageError:
-    if key and isinstance(error, ClientError) and _code(error) in MISSING:
+    if key and isinstance(error, ClientError) and _code(error) in GONE:
         return ObjectMissing(key)
     return StorageError(explain(error, "GALLERY_BUCKET"))
 
