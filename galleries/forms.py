@@ -37,10 +37,28 @@ def clean_text(text: str) -> str:
     )
 
 
+class TextField(forms.CharField):
+    """Clean text. Cleaned before it is measured: NFC can be longer than what was sent, and what is kept has to fit."""
+
+    def to_python(self, value: Any) -> str:
+        return clean_text(super().to_python(value) or "").strip()
+
+
+class LineField(TextField):
+    """The same on one line."""
+
+    def to_python(self, value: Any) -> str:
+        return " ".join(super().to_python(value).split())
+
+
 class GalleryForm(forms.Form):
     """Title and retention: what a new gallery needs."""
 
-    title = forms.CharField(max_length=TITLE_LENGTH, widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    title = LineField(
+        max_length=TITLE_LENGTH,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": "Give the gallery a name."},
+    )
     retention = forms.ChoiceField(label="Keep photos for")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -51,24 +69,13 @@ class GalleryForm(forms.Form):
         field.choices = choices
         field.initial = Gallery._meta.get_field("retention").get_default()
 
-    def clean_title(self) -> str:
-        title = " ".join(clean_text(self.cleaned_data["title"]).split())
-        if not title:
-            raise forms.ValidationError("Give the gallery a name.", code="required")
-        return title
-
 
 class GalleryEditForm(GalleryForm):
     """Rename, describe, change the retention and, if asked, give it to what the gallery already holds."""
 
-    description = forms.CharField(
-        max_length=DESCRIPTION_LENGTH, required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )
+    description = TextField(max_length=DESCRIPTION_LENGTH, required=False, widget=forms.Textarea(attrs={"rows": 3}))
     apply_to_existing = forms.BooleanField(required=False, label="Also change the photos that are already here")
     field_order = ["title", "description", "retention", "apply_to_existing"]
-
-    def clean_description(self) -> str:
-        return clean_text(self.cleaned_data["description"]).strip()
 
 
 def clean_passcode(text: str) -> str:
@@ -88,7 +95,7 @@ class LinkForm(forms.Form):
         "1y": ("1 year", timedelta(days=365)),
     }
 
-    name = forms.CharField(
+    name = LineField(
         max_length=NAME_LENGTH,
         required=False,
         label="Name, for you alone",
@@ -122,9 +129,6 @@ class LinkForm(forms.Form):
     def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.now = now
-
-    def clean_name(self) -> str:
-        return " ".join(clean_text(self.cleaned_data["name"]).split())
 
     def clean_passcode(self) -> str:
         given: str = self.cleaned_data["passcode"]
@@ -189,15 +193,12 @@ class ReportForm(forms.Form):
     """What a visitor tells the moderators."""
 
     reason = forms.ChoiceField(choices=Report.Reason.choices, label="What is wrong", widget=forms.RadioSelect)
-    words = forms.CharField(
+    words = TextField(
         max_length=WORDS_LENGTH,
         required=False,
         label="In your words, if you like",
         widget=forms.Textarea(attrs={"rows": 4}),
     )
-
-    def clean_words(self) -> str:
-        return clean_text(self.cleaned_data["words"]).strip()
 
 
 class UploadForm(forms.Form):
@@ -205,7 +206,7 @@ class UploadForm(forms.Form):
 
     filename = forms.CharField(max_length=FILENAME_INPUT_LENGTH, required=False, strip=False)
     taken_at = forms.DateTimeField(required=False)
-    camera = forms.CharField(max_length=100, required=False)
+    camera = LineField(max_length=100, required=False)
     source_sha256 = forms.RegexField(
         r"^[0-9a-f]{64}$", required=False, error_messages={"invalid": "64 hexadecimal digits in lower case."}
     )
@@ -214,9 +215,6 @@ class UploadForm(forms.Form):
         required=False,
         error_messages={"invalid_choice": "Either strip or keep."},
     )
-
-    def clean_camera(self) -> str:
-        return clean_text(self.cleaned_data["camera"]).replace("\n", " ").strip()
 
     def clean_taken_at(self) -> datetime | None:
         """A time that a camera can mean: the page sends nonsense of odd files on as nothing."""

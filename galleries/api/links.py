@@ -87,8 +87,8 @@ def patch_link(request: TokenRequest, response: HttpResponse, link_id: Id, paylo
     link = _open(request, link_id, now)
     as_seen = require_match(request, lambda: link_json(link))
     given = payload.model_dump(exclude_unset=True)
-    known = {"name": link.name, "kind": link.kind, "max_downloads": link.max_downloads}
-    data = known | given | {"forget_passcode": "passcode" in given and not given["passcode"]}
+    # The one field that a form cannot do without; what else is not given is not judged again.
+    data = {"kind": link.kind} | given | {"forget_passcode": "passcode" in given and not given["passcode"]}
     form = LinkEditForm(data, now=now, has_passcode=bool(link.passcode))
     _require_right(form, given)
     changes = {name: value for name, value in form.wishes().items() if name in given}

@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from galleries.forms import clean_text
+from galleries.forms import LineField
 from galleries.models import ApiToken, Gallery
 from galleries.models.tokens import NAME_LENGTH, revoke_token
 from gallery_site.accounts.models import User
@@ -35,10 +35,11 @@ class TokenForm(forms.Form):
         "1y": ("1 year", timedelta(days=365)),
     }
 
-    name = forms.CharField(
+    name = LineField(
         max_length=NAME_LENGTH,
         label="What is it for?",
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "Camera upload"}),
+        error_messages={"required": "Give it a name."},
     )
     scopes = forms.MultipleChoiceField(
         choices=SCOPES,
@@ -58,12 +59,6 @@ class TokenForm(forms.Form):
         gallery = self.fields["gallery"]
         assert isinstance(gallery, forms.ModelChoiceField)  # noqa: S101 (for the type checker)
         gallery.queryset = Gallery.objects.visible_to(person).order_by("-id")
-
-    def clean_name(self) -> str:
-        name = " ".join(clean_text(self.cleaned_data["name"]).split())
-        if not name:
-            raise forms.ValidationError("Give it a name.", code="required")
-        return name
 
     def clean(self) -> dict[str, Any]:
         if ApiToken.objects.valid(timezone.now()).filter(owner=self.person).count() >= MOST_TOKENS:

@@ -113,6 +113,7 @@ def test_a_token_is_for_what_was_chosen(confirmed: Client, alice: User, gallery:
         {"name": ""},
         {"name": " \u200b "},
         {"name": "x" * 81},
+        {"name": "\u0958" * 41},  # two characters each in NFC
         {"scopes": []},
         {"scopes": ["admin"]},
         {"scopes": ["read", "all"]},

@@ -72,6 +72,7 @@ def test_what_is_asked_for_is_what_is_made(program: Program, gallery: Gallery) -
         ({"kind": "upload"}, "invalid_request", ["kind"]),
         ({"kind": None}, "invalid_request", ["kind"]),
         ({"name": "x" * 81}, "invalid_request", ["name"]),
+        ({"name": "\u0958" * 41}, "invalid_request", ["name"]),  # two characters each in NFC
         ({"name": 5}, "invalid_request", ["name"]),
         ({"passcode": "short"}, "invalid_request", ["passcode"]),
         ({"passcode": ""}, "invalid_request", ["passcode"]),

@@ -15,14 +15,19 @@ from galleries.models import Gallery, Image
 pytestmark = pytest.mark.django_db
 
 
-def _upload(client: Client, gallery: Gallery) -> tuple[int, str]:
+def _upload(client: Client, gallery: Gallery, **fields: str) -> tuple[int, str]:
     client.raise_request_exception = False
     answer = client.post(
         f"{gallery.get_absolute_url()}upload/",
-        {"file": SimpleUploadedFile("a.jpg", b"some picture")},
+        {"file": SimpleUploadedFile("a.jpg", b"some picture"), **fields},
         headers={"Accept": "application/json"},
     )
     return answer.status_code, answer.json()["code"]
+
+
+@pytest.mark.parametrize("camera", ["x" * 101, "\u0958" * 51])  # the latter is two characters in NFC
+def test_a_camera_that_is_too_long_is_refused(gallery: Gallery, alice_client: Client, camera: str) -> None:
+    assert _upload(alice_client, gallery, camera=camera) == (422, "invalid_request")
 
 
 @pytest.mark.parametrize(
