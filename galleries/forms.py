@@ -208,7 +208,7 @@ class UploadForm(forms.Form):
     taken_at = forms.DateTimeField(required=False)
     camera = LineField(max_length=100, required=False)
     source_sha256 = forms.RegexField(
-        r"^[0-9a-f]{64}$", required=False, error_messages={"invalid": "64 hexadecimal digits in lower case."}
+        r"\A[0-9a-f]{64}\Z", required=False, error_messages={"invalid": "64 hexadecimal digits in lower case."}
     )
     metadata = forms.ChoiceField(
         choices=[("strip", "strip"), ("keep", "keep")],

@@ -203,6 +203,7 @@ def test_empty_fields_are_as_if_not_sent(program: Program, gallery: Gallery) -> 
         ({"taken_at": "1825-12-31T23:59:59Z"}, "invalid_request", ["taken_at"]),
         ({"taken_at": "9000-01-01T00:00:00Z"}, "invalid_request", ["taken_at"]),
         ({"source_sha256": "x"}, "invalid_request", ["source_sha256"]),
+        ({"source_sha256": "0" * 64 + "\n"}, "invalid_request", ["source_sha256"]),
         ({"metadata": "all"}, "invalid_request", ["metadata"]),
         ({"filename": "x" * 1_001}, "invalid_request", ["filename"]),
         ({"owner": "bob"}, "invalid_request", ["owner"]),
