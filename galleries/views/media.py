@@ -44,12 +44,12 @@ def media_object(request: HttpRequest, rest: str) -> HttpResponseBase:
 @require_safe
 def media_admission(request: HttpRequest) -> HttpResponse:
     """What nginx asks once a minute about a pass, before it sends files itself (deploy/nginx); nobody else may."""
-    asked = urlsplit(request.headers.get("X-Original-URI", ""))
     if not settings.MEDIA_BY_NGINX:
         raise Problem("not_found")
     try:
+        asked = urlsplit(request.headers.get("X-Original-URI", ""))
         admission = admit(asked.path.removeprefix("/"), dict(parse_qsl(asked.query)), timezone.now())
-    except Problem:
+    except (ValueError, Problem):  # no address at all, or one that opens nothing
         return HttpResponse(status=403)  # the one refusal that nginx understands; it answers 404
     headers = {
         # nginx keeps it through this second, and looks at whole seconds only.
