@@ -18,7 +18,7 @@ from django.conf import settings
 from galleries.decoding.kinds import KINDS
 from galleries.models import Image
 from galleries.problems import Problem
-from galleries.storage import ObjectMissing, StorageError, media_storage
+from galleries.storage import ObjectMissing, StorageError, media_storage, storage_error
 from galleries.stripping import CorruptContainer, strip_metadata
 
 KIND_OF = {kind.extension: kind.name for kind in KINDS.values()}
@@ -84,12 +84,15 @@ def open_clean_original(image: Image) -> tuple[BinaryIO | IO[bytes], int]:
 
 
 def _strip(key: str, kind: str) -> IO[bytes]:
-    target = tempfile.TemporaryFile(dir=settings.UPLOAD_DIR)  # noqa: SIM115 (its reader closes it)
     try:
-        with _one_at_a_time, media_storage().open_object(key) as stored:
-            strip_metadata(stored, target, kind)
-    except BaseException:
-        target.close()
-        raise
-    target.seek(0)
+        target = tempfile.TemporaryFile(dir=settings.UPLOAD_DIR)  # noqa: SIM115 (its reader closes it)
+        try:
+            with _one_at_a_time, media_storage().open_object(key) as stored:
+                strip_metadata(stored, target, kind)
+            target.seek(0)
+        except BaseException:
+            target.close()
+            raise
+    except OSError as error:  # on a full disk also of closing, which writes what is buffered
+        raise storage_error(error) from error
     return target

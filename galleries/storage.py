@@ -130,14 +130,14 @@ class LocalMediaStorage(FileSystemStorage):
             except FileExistsError:
                 raise ObjectExists(key) from None
             except OSError as error:
-                raise _translated(error) from error
+                raise storage_error(error) from error
 
         yield put
         try:
             for folder in changed:
                 _sync_directory(folder)
         except OSError as error:
-            raise _translated(error) from error
+            raise storage_error(error) from error
 
     def open_object(self, key: str) -> BinaryIO:
         try:
@@ -145,7 +145,7 @@ class LocalMediaStorage(FileSystemStorage):
         except (FileNotFoundError, NotADirectoryError):
             raise ObjectMissing(key) from None
         except OSError as error:
-            raise _translated(error) from error
+            raise storage_error(error) from error
 
     def delete_objects(self, keys: Sequence[str]) -> dict[str, str]:
         failed: dict[str, str] = {}
@@ -183,7 +183,7 @@ class LocalMediaStorage(FileSystemStorage):
         try:
             usage = shutil.disk_usage(self.location)
         except OSError as error:
-            raise _translated(error) from error
+            raise storage_error(error) from error
         return usage.free, usage.total
 
     def check(self) -> None:
@@ -194,7 +194,7 @@ class LocalMediaStorage(FileSystemStorage):
             probe.write_bytes(b"ok")
             probe.unlink()
         except OSError as error:
-            raise _translated(error) from error
+            raise storage_error(error) from error
 
 
 def _link_into(source: Path, target: Path) -> list[Path]:
@@ -264,10 +264,11 @@ def _remove_empty(folder: Path, *, stop: Path) -> None:
 def _refuse_to_skip(error: OSError) -> None:
     """A folder that cannot be read must not look empty; one that was swept while we walk is."""
     if not isinstance(error, FileNotFoundError):
-        raise _translated(error) from error
+        raise storage_error(error) from error
 
 
-def _translated(error: OSError) -> StorageError:
+def storage_error(error: OSError) -> StorageError:
+    """What the disk says, as callers of a store know it."""
     if error.errno in FULL:
         return StorageFull(error.strerror or "full")
     return StorageError(error.strerror or "failed")

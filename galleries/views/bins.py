@@ -62,15 +62,15 @@ def bin_picture(request: PersonRequest, gallery_id: UUID, image_id: UUID) -> Htt
     each time and kept nowhere. Its own address, with or without a pass, is dead since the deletion."""
     image = own_restorable_image(request.user, image_id, timezone.now(), gallery_id)
     try:
-        stored = media_storage().open_object(image.rendition_key(THUMBNAIL.name))
+        with media_storage().open_object(image.rendition_key(THUMBNAIL.name)) as stored:
+            picture = stored.read()
     except (KeyError, ObjectMissing):
         raise Problem("not_found") from None
     except StorageError:
         raise Problem("unavailable", retry_after=5) from None
     headers = HEADERS | {"Content-Type": THUMBNAIL.content_type, "Cache-Control": "private, no-store"}
     del headers["Accept-Ranges"]
-    with stored:
-        return HttpResponse(stored.read(), headers=headers)
+    return HttpResponse(picture, headers=headers)
 
 
 @login_required

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from django.test import Client
 from galleries.models import Gallery, Image
 from galleries.moderation import take_down
 from galleries.removal import remove_images, restore_images
+from galleries.storage import LocalMediaStorage, StorageError, media_storage
 from gallery_site.accounts.models import User
 from tests.core.world import DAY, HOUR, SECOND, START, add, clock, fetch
 
@@ -67,8 +69,18 @@ def test_what_was_taken_down_or_is_back_is_not_in_the_bin(removed: Image, alice_
 
 
 def test_a_lost_thumbnail_is_not_an_error(removed: Image, alice_client: Client) -> None:
-    from galleries.storage import media_storage
-
     media_storage().delete_objects([removed.rendition_key("thumbnail")])
     with clock(START + HOUR):
         assert fetch(alice_client, picture_url(removed)).status == 404
+
+
+def test_a_thumbnail_that_breaks_off_is_unavailable(
+    removed: Image, alice_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(io.RawIOBase):
+        def read(self, size: int = -1) -> bytes:
+            raise StorageError("read timed out")
+
+    monkeypatch.setattr(LocalMediaStorage, "open_object", lambda self, key: Slow())
+    with clock(START + HOUR):
+        assert fetch(alice_client, picture_url(removed)).status == 503

@@ -6,6 +6,7 @@ import gzip
 import io
 import re
 import struct
+import tempfile
 import time
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -189,6 +190,20 @@ def test_old_rows_are_measured_when_they_are_asked_for(client: Client, make_link
     image.refresh_from_db()
     assert (image.clean_bytes, image.clean_crc32) == measured
     assert image.clean_bytes != image.bytes
+
+
+@pytest.mark.parametrize("asked", ["i/{}/original/", "zip/"])
+def test_a_full_disk_under_a_clean_copy_is_unavailable(
+    client: Client, make_link: MakeLink, gallery: Gallery, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    image = store(gallery, tagged_jpeg(), options=UploadOptions(keep_metadata=True)).image
+    Image.objects.update(clean_bytes=None, clean_crc32=None)
+    link = make_link("download", max_downloads=1)
+    with monkeypatch.context() as full:
+        full.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "w+b"))  # noqa: SIM115 (as it does)
+        answer = client.get(page(link, asked.format(image.hex)))
+    assert (answer.status_code, int(answer["Retry-After"]) > 0) == (503, True)
+    assert b"SecretCam" not in body_of(client.get(page(link, asked.format(image.hex))))  # nothing was counted
 
 
 def test_selection_keeps_the_numbers(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
