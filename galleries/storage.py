@@ -192,7 +192,7 @@ class LocalMediaStorage(FileSystemStorage):
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / f".probe-{os.getpid()}"
             probe.write_bytes(b"ok")
-            probe.unlink()
+            probe.unlink(missing_ok=True)  # another thread may be checking too
         except OSError as error:
             raise storage_error(error) from error
 

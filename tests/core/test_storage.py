@@ -304,3 +304,17 @@ def test_the_room_that_is_left_and_the_check(store: LocalMediaStorage, tmp_path:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError):
         LocalMediaStorage(location=str(tmp_path / "file")).check()
+
+
+def test_a_check_is_not_in_the_way_of_another(store: LocalMediaStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Path.write_bytes
+
+    def write_and_lose_the_turn(path: Path, data: bytes) -> int:
+        written = write(path, data)
+        monkeypatch.setattr(Path, "write_bytes", write)
+        store.check()  # of another thread, between writing and removing
+        return written
+
+    monkeypatch.setattr(Path, "write_bytes", write_and_lose_the_turn)
+    store.check()
+    assert list(store.walk()) == []
