@@ -21,7 +21,7 @@ from galleries.lengthening import Lengthening, lengthen
 from galleries.metadata import records
 from galleries.models import Gallery, Image, Removal, State
 from galleries.models.image import unchanged_since, unexpired
-from galleries.outcomes import Outcome, each_alone
+from galleries.outcomes import PATIENCE, Outcome, each_alone
 from galleries.problems import Problem
 
 TOO_LATE = "It is too late to bring this back."
@@ -84,7 +84,8 @@ def remove_gallery(gallery: Gallery, now: datetime, check: Callable[[], object] 
 
 
 def restore_gallery(gallery: Gallery, now: datetime) -> Outcome:
-    """Bring a removed gallery back: its flag first, then each image that went with it, each confirmed alone.
+    """Bring a removed gallery back: its flag first, then each image that went with it, each confirmed alone. What there
+    was no time for stays removed, in the bin of the gallery.
 
     Raises:
         Problem: not_found when it is too late.
@@ -94,13 +95,14 @@ def restore_gallery(gallery: Gallery, now: datetime) -> Outcome:
         if restorable.update(removed_at=None, version=F("version") + 1) == 0:
             raise Problem("not_found", detail=TOO_LATE)
         records().enqueue_galleries([gallery.id], now)
-    images = Image.objects.filter(gallery=gallery, removal=Removal.GALLERY).select_related("gallery").order_by("id")
+    images = Image.objects.restorable(now).filter(gallery=gallery, removal=Removal.GALLERY)
+    images = images.select_related("gallery").order_by("id")
     return _restore_each(images, _restoration(Removal.GALLERY))
 
 
 def restore_galleries(galleries: Iterable[Gallery], now: datetime) -> Outcome:
     """``restore_gallery`` for each alone; the outcome counts galleries."""
-    return each_alone(galleries, lambda gallery: restore_gallery(gallery, now))
+    return each_alone(galleries, lambda gallery: restore_gallery(gallery, now), PATIENCE)
 
 
 def remove_everything_of(user_id: UUID, now: datetime) -> None:
@@ -119,7 +121,7 @@ def restorable_until(image: Image) -> datetime | None:
 
 
 def _restore_each(images: Iterable[Image], how: Lengthening) -> Outcome:
-    return each_alone(images, lambda image: lengthen(image, how))
+    return each_alone(images, lambda image: lengthen(image, how), PATIENCE)
 
 
 def _restoration(removal: Removal | None = None) -> Lengthening:

@@ -112,8 +112,15 @@ def restore(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
     now = timezone.now()
     gallery = own_removed_gallery(request.user, gallery_id, now)
     outcome = restore_gallery(gallery, now)
-    messages.success(request, f"{gallery.title} is back, with {len(outcome.done)} of {outcome.asked} photos.")
+    back = f"{gallery.title} is back, with {len(outcome.done)} of {outcome.asked} photos."
+    waiting = f" {outcome.left} of them wait among its deleted photos: restore them there." if outcome.left else ""
+    messages.success(request, f"{back}{waiting}", extra_tags=see_bin(gallery) if waiting else "")
     return redirect(gallery)
+
+
+def see_bin(gallery: Gallery) -> str:
+    """The tag of a message that leads to the gallery's deleted photos."""
+    return f"see:{address_of('galleries:gallery-bin', gallery.hex)}"
 
 
 def _restore_url(gallery: Gallery) -> str:

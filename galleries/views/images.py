@@ -24,13 +24,13 @@ from galleries.access import live_images, own_gallery, own_image, parse_ids, rem
 from galleries.expiry import set_expiry, set_expiry_of_many
 from galleries.galleries import choose_cover
 from galleries.models import Gallery, Image, Retention
-from galleries.outcomes import Outcome, each_alone
+from galleries.outcomes import PATIENCE, Outcome, each_alone
 from galleries.passes import Addresses
 from galleries.problems import Problem
 from galleries.removal import delete_for_good, remove_images, restore_images
 from galleries.sweeping import finish_deleting
 from galleries.tiles import EPOCH, Tile, make_tiles
-from galleries.views.gallery import summary
+from galleries.views.gallery import see_bin, summary
 from galleries.views.requests import PersonRequest, is_fragment
 from galleries.zips import zip_response
 
@@ -171,7 +171,7 @@ def _put_back(gallery: Gallery, ids: list[UUID], now: datetime, given: str) -> D
         raise Problem("invalid_request", detail="Choose how long to keep these photos.", fields=("given",))
     end_of = dict(zip(ids, ends, strict=True))
     images = live_images(gallery, now).filter(id__in=ids).select_related("gallery")
-    outcome = each_alone(images, lambda image: set_expiry(image, end_of[image.id], now))
+    outcome = each_alone(images, lambda image: set_expiry(image, end_of[image.id], now), PATIENCE)
     sentence = f"{_photos(len(outcome.done))} kept as long as before."
     return Done(sentence, "images-changed", outcome.done, problems=_sentences(outcome))
 
@@ -216,7 +216,8 @@ def _answer(request: PersonRequest, gallery: Gallery, done: Done) -> HttpRespons
         messages.success(
             request,
             " ".join([done.sentence, *done.problems]),
-            extra_tags=_bin_tag(gallery) if done.undo == "restore" else "",
+            # Without JavaScript the toast leads to where a deletion is undone.
+            extra_tags=see_bin(gallery) if done.undo == "restore" else "",
         )
         return redirect(_safe_back(request, gallery))
     measured = own_gallery(request.user, gallery.id, timezone.now())
@@ -232,11 +233,6 @@ def _answer(request: PersonRequest, gallery: Gallery, done: Done) -> HttpRespons
     }
     response = render(request, "galleries/_outcome.html", context)
     return trigger_client_event(response, done.event, {"ids": done.ids})
-
-
-def _bin_tag(gallery: Gallery) -> str:
-    """Without JavaScript the toast leads to where a deletion is undone."""
-    return f"see:{reverse('galleries:gallery-bin', args=[gallery.hex])}"
 
 
 def _safe_back(request: PersonRequest, gallery: Gallery) -> str:

@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 
+from galleries import removal
 from galleries.models import Gallery, Image
 from galleries.moderation import take_down
-from galleries.removal import remove_images, restore_images
+from galleries.removal import remove_gallery, remove_images, restore_galleries, restore_images
 from galleries.storage import LocalMediaStorage, StorageError, media_storage
 from gallery_site.accounts.models import User
 from tests.core.world import DAY, HOUR, SECOND, START, add, clock, fetch
@@ -84,3 +86,42 @@ def test_a_thumbnail_that_breaks_off_is_unavailable(
     monkeypatch.setattr(LocalMediaStorage, "open_object", lambda self, key: Slow())
     with clock(START + HOUR):
         assert fetch(alice_client, picture_url(removed)).status == 503
+
+
+@pytest.fixture
+def removed_gallery(gallery: Gallery) -> Gallery:
+    """Deleted at START + 2 hours with two photos; a third had expired by then and is not swept."""
+    with clock(START):
+        for number in range(2):
+            add(gallery, number)
+        add(gallery, 2, has_expiry=True, expires_at=START + HOUR)
+        remove_gallery(gallery, START + 2 * HOUR)
+    return gallery
+
+
+def bring_back(client: Client, gallery: Gallery) -> str:
+    """The page after the gallery was restored."""
+    return client.post(f"{gallery.get_absolute_url()}restore/", follow=True).content.decode()
+
+
+def test_a_gallery_comes_back_with_what_its_owner_saw(removed_gallery: Gallery, alice_client: Client) -> None:
+    with clock(START + 3 * HOUR):
+        assert "Summer is back, with 2 of 2 photos." in bring_back(alice_client, removed_gallery)
+
+
+def test_photos_that_there_was_no_time_for_wait_in_the_bin(
+    removed_gallery: Gallery, alice_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bin_url = f"{removed_gallery.get_absolute_url()}bin/"
+    with clock(START + 3 * HOUR):
+        with monkeypatch.context() as no_time:
+            no_time.setattr(removal, "PATIENCE", -1.0)
+            page = bring_back(alice_client, removed_gallery)
+            assert "Summer is back, with 0 of 2 photos." in page
+            assert "2 of them wait among its deleted photos" in page
+            assert f'<a class="toast-action" href="{bin_url}"' in page
+            assert len(restore_images(Image.objects.restorable(timezone.now()).select_related("gallery")).problems) == 2
+            assert restore_galleries([removed_gallery], timezone.now()).left == 1
+        form = {"action": "restore", "ids": [image.hex for image in Image.objects.restorable(timezone.now())]}
+        answer = alice_client.post(f"{removed_gallery.get_absolute_url()}images/", form, follow=True)
+        assert "2 photos restored." in answer.content.decode()

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from galleries.models import Gallery, Image
+from galleries.views import images as views
 from tests.core.world import DAY, HOUR, START, add, clock, reload
 
 HTMX = {"HX-Request": "true"}
@@ -69,3 +70,14 @@ def test_nonsense_changes_nothing(gallery: Gallery, alice_client: Client, images
         form = {"action": "put-back", "ids": images[0].hex, "given": given}
         assert alice_client.post(f"{gallery.get_absolute_url()}images/", form, headers=HTMX).status_code == 422
     assert ends_of(images) == before
+
+
+def test_an_undo_without_the_time_for_all_says_so(
+    gallery: Gallery, alice_client: Client, images: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with clock(START):
+        toast = keep(alice_client, gallery, images, "1h")
+        monkeypatch.setattr(views, "PATIENCE", -1.0)
+        said = undo(alice_client, gallery, toast)
+    assert "0 photos kept as long as before." in said
+    assert "There was no time left" in said
