@@ -145,9 +145,9 @@ class ImageAdmin(ReadOnlyAdmin):
     @admin.action(description="Take down (hide from everybody)", permissions=["change"])
     def take_down_images(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
         images = list(queryset.select_related("gallery"))
-        count = take_down(images, timezone.now())
-        self.log_each(request, images, "Taken down.")
-        self.message_user(request, f"{count} of {len(images)} taken down.")
+        now = timezone.now()
+        take_down(images, now)
+        self._tell_changed(request, images, "taken down", taken_down_at=now)
 
     @admin.action(description="Bring back what was taken down", permissions=["change"])
     def reinstate_images(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
@@ -161,11 +161,9 @@ class ImageAdmin(ReadOnlyAdmin):
     @admin.action(description="Delete for the owner (restorable)", permissions=["change"])
     def remove_for_owner(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
         images = list(queryset.select_related("gallery"))
-        now, count = timezone.now(), 0
-        for gallery in {image.gallery_id: image.gallery for image in images}.values():
-            count += remove_images(gallery, [image.id for image in images if image.gallery_id == gallery.id], now)
-        self.log_each(request, images, "Deleted for the owner.")
-        self.message_user(request, f"{count} of {len(images)} deleted.")
+        now = timezone.now()
+        remove_images({image.gallery for image in images}, [image.id for image in images], now)
+        self._tell_changed(request, images, "deleted for the owner", removed_at=now)
 
     @admin.action(description="Restore what its owner deleted", permissions=["change"])
     def restore_for_owner(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
@@ -173,6 +171,12 @@ class ImageAdmin(ReadOnlyAdmin):
         outcome = restore_images(images)
         self.log_each(request, [image for image in images if image.hex in outcome.done], "Restored for the owner.")
         self.tell(request, outcome, "restored")
+
+    def _tell_changed(self, request: HttpRequest, images: list[Image], done: str, **at: datetime) -> None:
+        """Log those of ``images`` that changed ``at`` this moment: the others had been like that before."""
+        changed = list(Image.objects.filter(id__in=[image.id for image in images], **at))
+        self.log_each(request, changed, f"{done.capitalize()}.")
+        self.message_user(request, f"{len(changed)} of {len(images)} {done}.")
 
 
 @admin.register(Gallery)
@@ -196,12 +200,14 @@ class GalleryAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Take down every image in it", permissions=["change"])
     def take_down_galleries(self, request: HttpRequest, queryset: QuerySet[Gallery]) -> None:
-        now, count = timezone.now(), 0
+        now, total = timezone.now(), 0
         for gallery in queryset:
             images = Image.objects.filter(gallery=gallery, taken_down_at=None).select_related("gallery")
-            count += take_down(images, now)
-            self.log_change(request, gallery, "Every image taken down.")
-        self.message_user(request, f"{count} images taken down.")
+            count = take_down(images, now)
+            if count:
+                self.log_change(request, gallery, "Every image taken down.")
+            total += count
+        self.message_user(request, f"{total} images taken down.")
 
     @admin.action(description="Delete for the owner (restorable)", permissions=["change"])
     def remove_galleries(self, request: HttpRequest, queryset: QuerySet[Gallery]) -> None:

@@ -59,6 +59,21 @@ def test_take_down_hides_at_once_and_is_logged(
     assert (entry.user, entry.object_id, entry.change_message) == (moderator, str(image.pk), "Taken down.")
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("action", "done"), [("take_down_images", "taken down"), ("remove_for_owner", "deleted for the owner")]
+)
+def test_only_what_changed_is_logged(desk: Client, gallery: Gallery, action: str, done: str) -> None:
+    before, fresh = (store_image(gallery, seed) for seed in range(2))
+    act(desk, "image", action, before)
+    assert f"1 of 2 {done}." in act(desk, "image", action, before, fresh)
+    assert {entry.object_id for entry in LogEntry.objects.all()} == {str(before.pk), str(fresh.pk)}
+    assert LogEntry.objects.count() == 2
+    act(desk, "gallery", "take_down_galleries", gallery)
+    act(desk, "gallery", "take_down_galleries", gallery)
+    assert LogEntry.objects.filter(object_id=str(gallery.pk)).count() == (action == "remove_for_owner")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_what_was_taken_down_comes_back(desk: Client, gallery: Gallery, data_dir: Path) -> None:
     image = store_image(gallery)
