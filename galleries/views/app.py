@@ -60,8 +60,8 @@ def share(request: PersonRequest) -> HttpResponse:
         files = [file for file in request.FILES.getlist("file") if isinstance(file, HashedUpload)]
         if files:
             default = cast("str", Gallery._meta.get_field("retention").get_default())
-            gallery = create_gallery(request.user, title=title, retention=default, now=timezone.now())
             with uploads.turn(request.user.pk):
+                gallery = create_gallery(request.user, title=title, retention=default, now=timezone.now())
                 store_all(request, gallery, files)
             return redirect(gallery)
     galleries = Gallery.objects.visible_to(request.user).order_by("-id")[:SHOWN_GALLERIES]

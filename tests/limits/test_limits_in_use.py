@@ -175,6 +175,18 @@ def test_an_upload_without_a_turn_is_refused_before_its_file_is_looked_at(
 
 
 @pytest.mark.django_db
+def test_photos_shared_without_a_turn_leave_no_empty_gallery(
+    alice: User, alice_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = Turns(standstill=0.05)
+    monkeypatch.setattr("galleries.views.app.uploads", turns)
+    with held(turns, AT_ONCE, str(alice.pk)):
+        files = {"file": named(jpeg(1), "a.jpg")}
+        assert alice_client.post("/share/", files, headers={"Sec-Fetch-Site": "none"}).status_code == 429
+    assert not Gallery.objects.exists()
+
+
+@pytest.mark.django_db
 def test_uploads_one_after_the_other_are_never_throttled(alice: User, gallery: Gallery) -> None:
     """Thirty in the same second: the clock stands still."""
     with time_machine.travel(NOON, tick=False):
