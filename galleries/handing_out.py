@@ -17,6 +17,7 @@ from galleries.models import Guest, Right
 from galleries.numbers import Numbering
 from galleries.problems import Problem
 from galleries.storage import StorageError
+from galleries.throttling import Limit, Spread, per_hour
 from galleries.zips import Entry, Places, clamp_time, stream_zip
 
 FIELDS = (
@@ -26,6 +27,10 @@ FIELDS = (
 AT_ONCE = 1  # zips of one visitor (SAFETY 5.3)
 AT_ONCE_PER_LINK = 16  # of everybody with the link: half of what a process has room for
 AT_ONCE_PER_ADDRESS = 12  # of all visitors behind one address: a party has one, and leaves some to those elsewhere
+# Zips of a link begun at one address: a party of a hundred takes everything three times. What tells visitors apart is a
+# cookie, which somebody who wants no limit makes anew for each zip.
+PER_HOUR_AND_ADDRESS = 300
+BEGUN_AT_ADDRESS = Spread(Limit("zip-link-address", (per_hour(PER_HOUR_AND_ADDRESS),)), step=5)
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,12 @@ def zip_for_guest(
     everybody = f"link {link.hex}"
     shared = {everybody: AT_ONCE_PER_LINK, f"{everybody} at {visitor.network}": AT_ONCE_PER_ADDRESS}
     places = Places(f"{everybody} {visitor.name}", AT_ONCE, shared)
-    return stream_zip(entries, f"{numbering.stem}.zip", places, head=head, begin=lambda: take_download(link, now))
+
+    def begin() -> None:
+        BEGUN_AT_ADDRESS.count(link.hex, visitor.network, now=now)
+        take_download(link, now)
+
+    return stream_zip(entries, f"{numbering.stem}.zip", places, head=head, begin=begin)
 
 
 def freeze_clean(numbering: Numbering, ids: Collection[UUID] | None) -> list[Entry]:

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 # A hit from further ahead was stamped by a clock that was wrong: it would count for as long as that clock was ahead.
 CLOCK_ERROR = 300
-KEPT_COUNTERS = 10_000  # in the memory of a process; 61 pairs of numbers each at most
+KEPT_COUNTERS = 10_000  # in the memory of a process; 300 pairs of numbers each at most
 SETTLE_PATIENCE_MS = 100
 
 Hits = list[tuple[int, int]]  # (epoch second, how many), oldest first

@@ -308,6 +308,24 @@ def test_one_address_does_not_take_all_places_of_a_link(make_link: MakeLink, gal
         body_of(answer)
 
 
+def test_one_address_begins_no_more_zips_an_hour_than_a_party_needs(make_link: MakeLink, gallery: Gallery) -> None:
+    store_image(gallery)
+    link, now = make_link("download"), timezone.now()
+    for _ in range(handing_out.PER_HOUR_AND_ADDRESS - 1):
+        handing_out.BEGUN_AT_ADDRESS.count(link.hex, "203.0.113.7", now=now)
+    answers = []
+    for address in ("203.0.113.7", "203.0.113.7", "198.51.100.1"):
+        somebody = Client(REMOTE_ADDR=address)  # with a cookie that nobody had before
+        somebody.get(page(link))
+        answers.append(somebody.get(page(link, "zip/")))
+    assert [answer.status_code for answer in answers] == [200, 429, 200]
+    assert int(answers[1]["Retry-After"]) > 3_000
+    link.refresh_from_db()
+    assert link.downloads == 2
+    for answer in answers:
+        body_of(answer)
+
+
 def test_a_selection_is_refused_rather_than_cut(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
     store_image(gallery)
     ids = [f"{number:032x}" for number in range(1_001)]
