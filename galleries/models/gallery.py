@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q, Subquery, Sum
+from django.db.models import BooleanField, Case, Count, Exists, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 
 from galleries.models.image import UNHIDDEN, State
@@ -84,7 +84,8 @@ class GalleryQuerySet(models.QuerySet["Gallery"]):
     def measured(self, now: datetime) -> Self:
         """With what a page says about a gallery, in the same query: ``faded_count`` and ``faded_bytes`` (still in the
         stored counts though expired), ``first_gone`` and ``last_gone`` (ends of an index), ``keeps_some`` (has images
-        without end), ``holds_removed`` (images that a person hid, or that are being deleted, may still have files).
+        without end), ``holds_removed`` (images that a person hid, or that are being deleted, may still have files),
+        ``had_expired`` (is empty, and a sweep removed what had expired in it).
         """
         images = apps.get_model("galleries", "Image").objects
         own = images.filter(gallery=OuterRef("pk"))
@@ -94,6 +95,7 @@ class GalleryQuerySet(models.QuerySet["Gallery"]):
         shown = own.filter(UNHIDDEN)
         ending = shown.filter(expires_at__gt=now)
         faded = shown.filter(expires_at__lte=now).order_by().values("gallery")
+        expired = apps.get_model("galleries", "Receipt").objects.filter(gallery=OuterRef("pk"), reason="expired")
         return self.annotate(
             faded_count=Coalesce(Subquery(faded.annotate(n=Count("id")).values("n")), 0),
             faded_bytes=Coalesce(Subquery(faded.annotate(n=Sum("bytes")).values("n")), 0),
@@ -101,6 +103,7 @@ class GalleryQuerySet(models.QuerySet["Gallery"]):
             last_gone=Subquery(ending.order_by("-expires_at").values("expires_at")[:1]),
             keeps_some=Exists(shown.filter(expires_at=None)),
             holds_removed=Exists(removed) | Exists(taken_down) | Exists(deleting),
+            had_expired=Case(When(image_count=0, then=Exists(expired)), default=False, output_field=BooleanField()),
         )
 
     def restorable(self, now: datetime) -> Self:
@@ -153,6 +156,7 @@ class Gallery(models.Model):
     last_gone: datetime | None
     keeps_some: bool
     holds_removed: bool
+    had_expired: bool
 
     @property
     def holds_hidden(self) -> bool:
@@ -180,10 +184,7 @@ class Gallery(models.Model):
         gallery."""
         if self.keeps_some or self.last_gone is not None:
             return False
-        if self.faded_count:
-            return True
-        receipts = apps.get_model("galleries", "Receipt").objects
-        return bool(receipts.filter(gallery=self.id, reason="expired").exists())
+        return bool(self.faded_count) or self.had_expired
 
     @property
     def hex(self) -> str:

@@ -15,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from galleries.access import enter_link, knock, may, own_link, own_links, require, seen_gallery, seen_image
 from galleries.expiry import set_expiry
 from galleries.forms import LinkEditForm, LinkForm
+from galleries.galleries import create_gallery
 from galleries.links import change_link, create_link, delete_link, is_passcode, switch_link, take_download
 from galleries.models import Gallery, Guest, Link, Right
 from galleries.problems import Problem
@@ -178,11 +179,14 @@ def test_own_links_are_mine(make_link: MakeLink, alice: User, charlie: User) -> 
 def test_own_links_cost_the_same_for_many(
     make_link: MakeLink, alice: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
+    """Those of empty galleries too, of which the receipts say whether they are over."""
     for count in (1, 4):
-        for _ in range(count):
+        for number in range(count):
             make_link()
+            make_link(of=create_gallery(alice, title=f"Empty {number}", retention="7d", now=timezone.now()))
+        now = timezone.now()
         with django_assert_num_queries(2):
-            assert all(link.closes_at for link in own_links(alice, timezone.now()))
+            assert {(bool(link.closes_at), link.state(now)) for link in own_links(alice, now)} == {(True, "open")}
 
 
 def test_fifty_open_links_are_the_most(make_link: MakeLink) -> None:
