@@ -12,9 +12,8 @@ from django.contrib.auth import get_user_model
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import Http404
 
-from galleries.models import Gallery, Guest, Image, ImageQuerySet, Link, Right, State
+from galleries.models import Gallery, Guest, Image, ImageQuerySet, Link, Right
 from galleries.models.gallery import reach
-from galleries.models.image import unexpired
 from galleries.models.links import LinkQuerySet
 from galleries.prepared import A_TIME, AN_ID, Prepared
 from galleries.problems import Problem
@@ -183,9 +182,8 @@ def live_images(gallery: Gallery, now: datetime) -> ImageQuerySet:
 
 
 def removed_images(gallery: Gallery, now: datetime) -> ImageQuerySet:
-    """The gallery's bin: removed one by one, not yet on their way out; an expired one is gone from here too."""
-    there = Image.objects.filter(gallery=gallery, state=State.READY, removed_at__isnull=False, taken_down_at=None)
-    return there.filter(unexpired(now))
+    """The bin of ``gallery`` (opened before by a function above)."""
+    return Image.objects.in_bin(now).filter(gallery=gallery)
 
 
 def parse_ids(values: Iterable[str]) -> list[UUID]:

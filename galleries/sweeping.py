@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, Sum
 from django.utils import timezone
 
 from cleanup_lambda.sweep import MASS_FLOOR, Due, Report, Step, Visit, is_mass, is_same_wait, may_proceed, sweep
@@ -221,7 +221,7 @@ def forget_emptied(now: datetime, time_left: Callable[[], bool] = lambda: True) 
 
 def drop_empty_galleries(cutoff: datetime) -> int:
     """Rows of removed galleries of which nothing is left."""
-    empty = Gallery.objects.filter(removed_at__lte=cutoff, images=None)
+    empty = Gallery.objects.filter(~Exists(Image.objects.filter(gallery=OuterRef("pk"))), removed_at__lte=cutoff)
     ids = set(empty.values_list("id", flat=True)[:PAGE])
     dropped = empty.filter(id__in=ids - records().drop_galleries(ids)).delete()
     return dropped[1].get("galleries.Gallery", 0)

@@ -74,6 +74,11 @@ class ImageQuerySet(models.QuerySet["Image"]):
         """What its owner may remove, or has removed already."""
         return self.filter(unexpired(now), state=State.READY, taken_down_at=None)
 
+    def in_bin(self, now: datetime) -> Self:
+        """What the bin of its gallery shows: removed alone, or with the gallery and not brought back with it; not yet
+        on its way out, not taken down, and not expired."""
+        return self.filter(unexpired(now), state=State.READY, removed_at__isnull=False, taken_down_at=None)
+
     def restorable(self, now: datetime) -> Self:
         """Removed by its owner, within the restore window, and neither taken down nor expired."""
         return self.filter(

@@ -15,11 +15,12 @@ from urllib.parse import parse_qsl
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
 from galleries.admission import admit
 from galleries.expiry import shorten_uploads
-from galleries.models import Gallery
+from galleries.models import Gallery, Image
 from galleries.moderation import take_down
 from galleries.passes import Addresses
 from galleries.removal import delete_for_good, remove_images, restore_images
@@ -32,7 +33,7 @@ pytestmark = [
 ]
 READS_ALL = re.compile(
     r"SCAN galleries_image(?! USING INDEX image_unfinished)|"
-    r"galleries_image USING (COVERING )?INDEX sqlite_autoindex_\w+ \(gallery_id=\?\)"
+    r"SEARCH galleries_image USING (COVERING )?INDEX sqlite_autoindex_\w+ \(gallery_id=\?\)"
 )
 
 
@@ -68,11 +69,19 @@ def test_changes_of_a_selection_read_the_selection(gallery: Gallery) -> None:
     ids = [store_image(gallery, seed).id for seed in range(30)]
     with plans() as steps:
         assert remove_images(gallery, ids, timezone.now()) == 30
-        restore_images(gallery.images.filter(id__in=ids))
+        restore_images(Image.objects.filter(id__in=ids))
         assert remove_images(gallery, ids[:20], timezone.now()) == 20
         assert delete_for_good(gallery, ids[:20], timezone.now()) == 20
-        assert take_down(gallery.images.filter(id__in=ids[20:]), timezone.now()) == 10
+        assert take_down(Image.objects.filter(id__in=ids[20:]), timezone.now()) == 10
         shorten_uploads(gallery, timezone.now())
+    check(steps)
+
+
+def test_what_was_deleted_is_found_without_what_was_not(gallery: Gallery, alice_client: Client) -> None:
+    ids = [store_image(gallery, seed).id for seed in range(30)]
+    remove_images(gallery, ids[:2], timezone.now())
+    with plans() as steps:
+        assert "2 deleted photos" in alice_client.get("/deleted/").content.decode()
     check(steps)
 
 
