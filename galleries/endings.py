@@ -14,7 +14,7 @@ import smtplib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 
 from allauth.account.models import EmailAddress
@@ -28,6 +28,7 @@ from django.urls import reverse
 
 from galleries.access import live_images
 from galleries.expiry import set_expiry
+from galleries.microseconds import from_microseconds, to_microseconds
 from galleries.models import Gallery, Image, ImageQuerySet, Link, Retention
 from galleries.models.image import UNHIDDEN, unexpired
 from galleries.outcomes import PATIENCE, Outcome, each_alone
@@ -40,7 +41,6 @@ SHORT_LIFE = timedelta(days=1)  # a gallery of a day or less needs no notice
 EXTENSION = timedelta(days=7)
 BUDGET = 20.0  # seconds of one round; EMAIL_TIMEOUT bounds the one mail that is being sent
 BATCH = 200
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SALT = "galleries.ending"
 EXTEND, LET_GO = "extend", "let-go"
 
@@ -228,7 +228,7 @@ def signed_address(ending: Ending, act: str) -> str:
 
 
 def signed_path(ending: Ending, act: str) -> str:
-    value = {"g": ending.gallery.hex, "e": (ending.ends_at - EPOCH) // timedelta(microseconds=1), "a": act}
+    value = {"g": ending.gallery.hex, "e": to_microseconds(ending.ends_at), "a": act}
     return reverse("galleries:ending", args=[signing.dumps(value, salt=SALT, compress=False)])
 
 
@@ -245,7 +245,7 @@ def read_answer(signed: str, now: datetime) -> Answer:
     gallery = Gallery.objects.present().measured(now).select_related("owner").filter(id=value["g"]).first()
     if gallery is None:
         raise Problem("not_found")
-    end = EPOCH + timedelta(microseconds=value["e"])
+    end = from_microseconds(value["e"])
     ending = find_left(gallery, end, now) if value["a"] == EXTEND else find_ending(gallery, now)
     if ending is None or ending.ends_at != end:
         raise Problem("conflict", detail="This has been decided already, or the gallery has ended.")

@@ -24,7 +24,14 @@ EXTENSIONS = {
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\.|$)")
 # Most file systems take 255 bytes; an extension and " (12345)" come after the stem.
 _ARCHIVED_STEM_BYTES = 230
+_DROPPED = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _FORBIDDEN_IN_ZIP = re.compile(r'[<>:"/\\|?*]')
+
+
+def is_kept(character: str) -> bool:
+    """Whether it stays in what people write: no control (Cc), no direction mark or joiner that hides (Cf, but emoji
+    need U+200D), no line end (Zl, Zp), nothing that is no character or nobody's (Cs, Co)."""
+    return character == "\u200d" or unicodedata.category(character) not in _DROPPED
 
 
 def clean_filename(name: str) -> str:
@@ -35,9 +42,7 @@ def clean_filename(name: str) -> str:
     """
     name = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode("utf-8"))
     name = name.replace("\\", "/").rsplit("/", 1)[-1]
-    # Cc: controls; Cf: direction marks, joiners that hide (but not U+200D, which emoji need); Zl, Zp: line ends
-    kept = (c for c in name if c == "\u200d" or unicodedata.category(c) not in {"Cc", "Cf", "Zl", "Zp", "Cs", "Co"})
-    name = re.sub(r"\s+", " ", "".join(kept)).strip(" .\u200d")
+    name = re.sub(r"\s+", " ", "".join(filter(is_kept, name))).strip(" .\u200d")
     if len(name) <= FILENAME_LENGTH:
         return name or "photo"
     stem, dot, extension = name.rpartition(".")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils import timezone
 
+from galleries.filenames import is_kept
 from galleries.models import Gallery, Kind, Report, Retention
 from galleries.models.gallery import DESCRIPTION_LENGTH, TITLE_LENGTH
 from galleries.models.links import DEFAULT_LIFE, LONGEST_LIFE, NAME_LENGTH
@@ -24,17 +25,11 @@ FILENAME_INPUT_LENGTH = 1_000  # what may be sent; what is kept is shorter (file
 IDEMPOTENCY_KEY_LENGTH = 200
 PASSCODE_MIN, PASSCODE_MAX = 6, 128
 
-_SHOWN_CONTROLS = {"\n"}
-
 
 def clean_text(text: str) -> str:
     """``text`` in NFC, without control and direction marks, with plain line ends."""
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return "".join(
-        c
-        for c in text
-        if c in _SHOWN_CONTROLS or c == "\u200d" or unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-    )
+    return "".join(c for c in text if c == "\n" or is_kept(c))
 
 
 class TextField(forms.CharField):

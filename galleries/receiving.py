@@ -5,7 +5,6 @@ Beside the media, so that an original that needs no change is linked into place 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -27,6 +26,7 @@ from django.utils.datastructures import MultiValueDict
 
 from galleries.decoding.specs import SPECS
 from galleries.problems import Problem
+from galleries.storage import FULL
 
 # Beside a file a request may carry renditions of it that the client made, in parts of these names.
 RENDITIONS = tuple(spec.name for spec in SPECS)
@@ -174,4 +174,4 @@ def too_large() -> Problem:
 
 
 def _storage_problem(error: OSError) -> Problem:
-    return Problem("storage_full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "unavailable")
+    return Problem("storage_full" if error.errno in FULL else "unavailable")

@@ -20,7 +20,7 @@ from galleries.counting import change_images, cut, lock_galleries
 from galleries.lengthening import Lengthening, lengthen
 from galleries.metadata import records
 from galleries.models import Gallery, Image, Removal, State
-from galleries.models.image import unchanged_since, unexpired
+from galleries.models.image import restorable, unchanged_since
 from galleries.outcomes import PATIENCE, Outcome, each_alone
 from galleries.problems import Problem
 
@@ -91,8 +91,8 @@ def restore_gallery(gallery: Gallery, now: datetime) -> Outcome:
         Problem: not_found when it is too late.
     """
     with transaction.atomic():
-        restorable = Gallery.objects.restorable(now).filter(id=gallery.id)
-        if restorable.update(removed_at=None, version=F("version") + 1) == 0:
+        removed = Gallery.objects.restorable(now).filter(id=gallery.id)
+        if removed.update(removed_at=None, version=F("version") + 1) == 0:
             raise Problem("not_found", detail=TOO_LATE)
         records().enqueue_galleries([gallery.id], now)
     images = Image.objects.restorable(now).filter(gallery=gallery, removal=Removal.GALLERY)
@@ -126,8 +126,7 @@ def _restore_each(images: Iterable[Image], how: Lengthening) -> Outcome:
 
 def _restoration(removal: Removal | None = None) -> Lengthening:
     def condition(now: datetime) -> Q:
-        window = Q(state=State.READY, removed_at__gt=now - settings.RESTORE_WINDOW, taken_down_at=None)
-        return window & unexpired(now) & (Q(removal=removal) if removal else Q())
+        return restorable(now) & (Q(removal=removal) if removal else Q())
 
     def changes(image: Image) -> dict[str, Any]:
         return {"removed_at": None, "removal": None, "dedup_key": image.sha256, "due_at": image.expires_at}

@@ -80,7 +80,7 @@ def due_images(plan: SweepPlan) -> Q:
 
 def preview_sweep(plan: SweepPlan) -> Report:
     """What ``run_sweep`` would do, without doing it."""
-    due, begun = _measure(Image.objects.filter(due_images(plan))), _measure(_begun_images(plan))
+    due, begun = _measure(Image.objects.filter(due_images(plan))), _measure(begun_images(plan.now, plan.gallery))
     held = due.due if not plan.allow_mass and is_mass(due.due, _total(plan)) else 0
     return Report(due=due.due + begun.due, bytes=due.bytes + begun.bytes, held=held)
 
@@ -115,10 +115,11 @@ def _measure(images: ImageQuerySet) -> Report:
     return Report(due=totals["n"], bytes=totals["size"] or 0)
 
 
-def _begun_images(plan: SweepPlan) -> ImageQuerySet:
-    """What is on its way out whatever its time: deletions that were begun, and dead uploads."""
-    begun = Image.objects.unfinished().filter(Q(state=State.DELETING) | _dead_upload(plan.now))
-    return begun.filter(gallery=plan.gallery) if plan.gallery else begun
+def begun_images(now: datetime, gallery: UUID | None = None) -> ImageQuerySet:
+    """What is on its way out whatever its time (of ``gallery``, None: of all): deletions that were begun, and dead
+    uploads."""
+    begun = Image.objects.unfinished().filter(Q(state=State.DELETING) | _dead_upload(now))
+    return begun.filter(gallery=gallery) if gallery else begun
 
 
 class DueRows:
@@ -183,7 +184,7 @@ def finish_deleting(gallery: Gallery, now: datetime) -> Report:
         return report
     except StorageError:
         log.exception("objects could not be deleted; the sweep goes on with them")
-        return Report(failed=_begun_images(plan).count())
+        return Report(failed=begun_images(plan.now, plan.gallery).count())
 
 
 def _dead_upload(now: datetime) -> Q:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from galleries.access import live_images
+from galleries.microseconds import from_microseconds, to_microseconds
 from galleries.models import Gallery, Image, ImageQuerySet
 from galleries.passes import Addresses
 from galleries.prepared import A_TIME, AN_ID, Prepared
@@ -19,7 +20,6 @@ from galleries.problems import Problem
 from galleries.removal import restorable_until
 from galleries.routes import address_of
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PAGE_SIZE = 60
 ORDERS = {"taken": ("-sort_at", "-id"), "uploaded": ("-id",)}
 SORTS = tuple(ORDERS)
@@ -119,15 +119,13 @@ def _as_page(rows: list[Image], size: int) -> Page:
 
 def write_cursor(image: Image) -> str:
     """Where a page ended: the microsecond and the id, so that inserts neither repeat nor skip anything."""
-    micros = (image.sort_at - EPOCH) // timedelta(microseconds=1)  # exact, where a float of seconds is not
-    return f"{micros:x}.{image.hex}".replace("-", "m")
+    return f"{to_microseconds(image.sort_at):x}.{image.hex}".replace("-", "m")
 
 
 def _parse_cursor(cursor: str) -> tuple[datetime, UUID]:
     time, _, identifier = cursor.partition(".")
     try:
-        moment = EPOCH + timedelta(microseconds=int(time.replace("m", "-"), 16))
-        return moment, UUID(hex=identifier)
+        return from_microseconds(int(time.replace("m", "-"), 16)), UUID(hex=identifier)
     except (ValueError, OverflowError):
         raise Problem("invalid_request", detail="This is not a page of the list.", fields=("cursor",)) from None
 

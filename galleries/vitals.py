@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Min, Sum
 
 from galleries.models import Gallery, Image, Invalidation, State, SweepHold, Usage
 from galleries.outbox import measure_backlog
 from galleries.storage import StorageError, media_storage
-from galleries.sweeping import REAP_AFTER
+from galleries.sweeping import begun_images
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,11 @@ def _due(now: datetime) -> list[Vital]:
     due = Image.objects.filter(state=State.READY, due_at__lte=now - settings.GRACE)
     found = due.aggregate(many=Count("id"), oldest=Min("due_at"))
     late = 0.0 if found["oldest"] is None else (now - settings.GRACE - found["oldest"]).total_seconds()
-    begun = Image.objects.unfinished().filter(
-        Q(state=State.DELETING) | Q(state=State.PENDING, touched_at__lte=now - REAP_AFTER)
-    )
     held = SweepHold.objects.aggregate(many=Sum("due"))["many"] or 0
     return [
         Vital("due_images", "Photos past their grace that are still stored", found["many"]),
         Vital("oldest_due_seconds", "How long the oldest of them has been past its grace", late, SWEEP_LATE),
-        Vital("unfinished_deletions", "Photos whose deletion was begun", begun.count()),
+        Vital("unfinished_deletions", "Photos whose deletion was begun", begun_images(now).count()),
         Vital("held_images", "Photos that wait for a second visit, because they are so many", held, 0),
     ]
 

@@ -7,7 +7,7 @@ from typing import Any
 from ninja import Router
 
 from galleries.allowance import allowance_of
-from galleries.api.cursors import read_id_cursor, write_cursor
+from galleries.api.cursors import read_rows
 from galleries.api.errors import refusals
 from galleries.api.galleries import READ
 from galleries.api.schemas import (
@@ -48,14 +48,8 @@ def get_me(request: TokenRequest) -> dict[str, Any]:
 @router.api_operation(READ, "/receipts", response=ReceiptPage, openapi_extra=refusals("invalid_request"))
 def list_receipts(request: TokenRequest, cursor: Cursor = "", limit: Limit = DEFAULT_LIMIT) -> dict[str, Any]:
     """What is gone from the page and from the store, one line each, the latest first."""
-    listing = ("receipts", request.auth.owner_id)
-    receipts = Receipt.objects.filter(owner=request.auth.owner).order_by("-id")
+    receipts = Receipt.objects.filter(owner=request.auth.owner)
     if request.auth.gallery_id is not None:
         receipts = receipts.filter(gallery=request.auth.gallery_id)
-    after = read_id_cursor(cursor, *listing)
-    if after is not None:
-        receipts = receipts.filter(id__lt=after)
-    rows = list(receipts[: limit + 1])
-    more = len(rows) > limit
-    place = write_cursor(rows[limit - 1].id.hex, *listing) if more else None
-    return {"items": [receipt_json(receipt) for receipt in rows[:limit]], "next": place}
+    page, following = read_rows(receipts, cursor, limit, "receipts", request.auth.owner_id)
+    return {"items": [receipt_json(receipt) for receipt in page], "next": following}

@@ -6,11 +6,15 @@ anything.
 
 from __future__ import annotations
 
+from typing import TypeVar
 from uuid import UUID
 
 from django.core.signing import BadSignature, Signer
+from django.db.models import Model, QuerySet
 
 from galleries.problems import Problem
+
+M = TypeVar("M", bound=Model)
 
 
 def write_cursor(place: str, *listing: object) -> str:
@@ -32,10 +36,17 @@ def read_cursor(cursor: str, *listing: object) -> str:
         raise Problem("invalid_request", detail="This is not a page of the list.", fields=("cursor",)) from None
 
 
-def read_id_cursor(cursor: str, *listing: object) -> UUID | None:
-    """``read_cursor`` where the place is a row's id; None for the beginning."""
+def read_rows(rows: QuerySet[M], cursor: str, limit: int, *listing: object) -> tuple[list[M], str | None]:
+    """A page of ``rows``, whose newest comes first (by id), and the cursor of the next page; None: this is the last.
+
+    Raises: as ``read_cursor``.
+    """
     place = read_cursor(cursor, *listing)
-    return UUID(hex=place) if place else None
+    if place:
+        rows = rows.filter(id__lt=UUID(hex=place))
+    page = list(rows.order_by("-id")[: limit + 1])
+    more = len(page) > limit
+    return page[:limit], write_cursor(page[limit - 1].pk.hex, *listing) if more else None
 
 
 def _signer(listing: tuple[object, ...]) -> Signer:

@@ -14,7 +14,7 @@ from ninja.responses import Status
 
 from galleries.access import live_images
 from galleries.api.conditions import mark, require_match
-from galleries.api.cursors import read_id_cursor, write_cursor
+from galleries.api.cursors import read_rows
 from galleries.api.errors import invalid_form, refusals
 from galleries.api.schemas import (
     DEFAULT_LIMIT,
@@ -48,16 +48,11 @@ BODY = ("malformed", "file_too_large", "unsupported_media_type", "invalid_reques
 def list_galleries(request: TokenRequest, cursor: Cursor = "", limit: Limit = DEFAULT_LIMIT) -> dict[str, Any]:
     """The galleries that the token opens, newest first."""
     now = timezone.now()
-    galleries = Gallery.objects.visible_to(request.auth.owner).measured(now).order_by("-id")
+    galleries = Gallery.objects.visible_to(request.auth.owner).measured(now)
     if request.auth.gallery_id is not None:
         galleries = galleries.filter(id=request.auth.gallery_id)
-    listing = ("galleries", request.auth.owner_id)
-    after = read_id_cursor(cursor, *listing)
-    if after is not None:
-        galleries = galleries.filter(id__lt=after)
-    rows = list(galleries[: limit + 1])
-    more = len(rows) > limit
-    return {"items": describe(rows[:limit], now), "next": write_cursor(rows[limit - 1].hex, *listing) if more else None}
+    page, following = read_rows(galleries, cursor, limit, "galleries", request.auth.owner_id)
+    return {"items": describe(page, now), "next": following}
 
 
 @router.post("", response={201: GalleryOut}, openapi_extra=refusals(*BODY, "expiry_too_late"))

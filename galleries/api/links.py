@@ -14,7 +14,7 @@ from ninja.responses import Status
 
 from galleries.access import own_link, own_links
 from galleries.api.conditions import mark, require_match
-from galleries.api.cursors import read_id_cursor, write_cursor
+from galleries.api.cursors import read_rows
 from galleries.api.errors import invalid_form, refusals
 from galleries.api.galleries import BODY, READ
 from galleries.api.schemas import DEFAULT_LIMIT, Cursor, Id, Limit, LinkChange, LinkCreate, LinkOut, LinkPage
@@ -42,13 +42,8 @@ def list_links(
     now = timezone.now()
     gallery = open_gallery(request, gallery_id, now)
     links = own_links(request.auth.owner, now).filter(gallery=gallery)
-    after = read_id_cursor(cursor, "links", gallery_id)
-    if after is not None:
-        links = links.filter(id__lt=after)
-    rows = list(links[: limit + 1])
-    more = len(rows) > limit
-    place = write_cursor(rows[limit - 1].hex, "links", gallery_id) if more else None
-    return {"items": [link_json(link) for link in rows[:limit]], "next": place}
+    page, following = read_rows(links, cursor, limit, "links", gallery_id)
+    return {"items": [link_json(link) for link in page], "next": following}
 
 
 @router.post(

@@ -17,6 +17,7 @@ from pydantic.config import JsonDict
 
 from galleries.decoding.specs import SPECS
 from galleries.forms import FILENAME_INPUT_LENGTH, PASSCODE_MAX, PASSCODE_MIN
+from galleries.microseconds import EPOCH
 from galleries.models import Kind, Receipt, Retention
 from galleries.models.gallery import TITLE_LENGTH, default_retention
 from galleries.models.links import NAME_LENGTH
@@ -25,7 +26,6 @@ from galleries.recognising import MAX_HASHES
 MAX_LIMIT = 200
 MAX_BULK = 500  # images changed by one request
 DEFAULT_LIMIT = 50
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # stands where nothing was given
 SHA256: JsonDict = {"pattern": "^[0-9a-f]{64}$"}
 METADATA: JsonDict = {"enum": ["strip", "keep"]}
 # RFC 3339, section 5.6: the offset is not optional.
@@ -120,6 +120,7 @@ class BulkChange(Input):
 
 class LinkFields(Change):
     name: str = Field("", json_schema_extra={"maxLength": NAME_LENGTH}, description="For the owner alone.")
+    # The epoch stands where nothing was given.
     ends_at: Time = Field(EPOCH, description="It opens nothing from then on; without it 30 days from now.")
     max_downloads: StrictInt | None = Field(None, description="null: any number.")
 

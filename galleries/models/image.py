@@ -47,6 +47,12 @@ def unexpired(now: datetime) -> Q:
     return Q(expires_at=None) | Q(expires_at__gt=now)
 
 
+def restorable(now: datetime) -> Q:
+    """Removed by its owner, within the restore window, and neither taken down nor expired."""
+    window = Q(state=State.READY, removed_at__gt=now - settings.RESTORE_WINDOW, taken_down_at=None)
+    return window & unexpired(now)
+
+
 def unchanged_since(seen: int | None) -> Q:
     """The row still has the version ``seen``; None: whichever it has."""
     return Q() if seen is None else Q(version=seen)
@@ -80,10 +86,8 @@ class ImageQuerySet(models.QuerySet["Image"]):
         return self.filter(unexpired(now), state=State.READY, removed_at__isnull=False, taken_down_at=None)
 
     def restorable(self, now: datetime) -> Self:
-        """Removed by its owner, within the restore window, and neither taken down nor expired."""
-        return self.filter(
-            unexpired(now), state=State.READY, removed_at__gt=now - settings.RESTORE_WINDOW, taken_down_at=None
-        )
+        """What may be brought back."""
+        return self.filter(restorable(now))
 
 
 class Image(models.Model):

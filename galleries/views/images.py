@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,13 +23,14 @@ from django_htmx.http import trigger_client_event
 from galleries.access import live_images, own_gallery, own_image, parse_ids, removed_images
 from galleries.expiry import set_expiry, set_expiry_of_many
 from galleries.galleries import choose_cover
+from galleries.microseconds import from_microseconds, to_microseconds
 from galleries.models import Gallery, Image, Retention
 from galleries.outcomes import PATIENCE, Outcome, each_alone
 from galleries.passes import Addresses
 from galleries.problems import Problem
 from galleries.removal import delete_for_good, remove_images, restore_images
 from galleries.sweeping import finish_deleting
-from galleries.tiles import EPOCH, Tile, make_tiles
+from galleries.tiles import Tile, make_tiles
 from galleries.views.gallery import see_bin, summary
 from galleries.views.requests import PersonRequest, is_fragment
 from galleries.zips import zip_response
@@ -178,7 +179,7 @@ def _put_back(gallery: Gallery, ids: list[UUID], now: datetime, given: str) -> D
 
 def write_ends(ends: Sequence[datetime | None]) -> str:
     """Ends as a form carries them: microseconds of the epoch; nothing for those that have none."""
-    return ",".join("" if end is None else str((end - EPOCH) // timedelta(microseconds=1)) for end in ends)
+    return ",".join("" if end is None else str(to_microseconds(end)) for end in ends)
 
 
 def read_ends(written: str) -> list[datetime | None]:
@@ -187,7 +188,7 @@ def read_ends(written: str) -> list[datetime | None]:
         Problem: invalid_request when ``write_ends`` did not write this.
     """
     try:
-        return [EPOCH + timedelta(microseconds=int(part)) if part else None for part in written.split(",")]
+        return [from_microseconds(int(part)) if part else None for part in written.split(",")]
     except (ValueError, OverflowError):
         raise Problem("invalid_request", fields=("given",)) from None
 
