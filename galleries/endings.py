@@ -30,7 +30,7 @@ from galleries.access import live_images
 from galleries.expiry import set_expiry
 from galleries.microseconds import from_microseconds, to_microseconds
 from galleries.models import Gallery, Image, ImageQuerySet, Link, Retention
-from galleries.models.image import UNHIDDEN, unexpired
+from galleries.models.image import UNHIDDEN
 from galleries.outcomes import PATIENCE, Outcome, each_alone
 from galleries.problems import Problem
 
@@ -274,7 +274,7 @@ def extend_gallery(
     """Each live image that would go before, kept until 7 days after the end, or as long as this site keeps anything.
     What is not reached in ``patience`` seconds is left as it is; the same answer goes on with it."""
     until = longest_until(ending, now)
-    sooner = live_images(ending.gallery, now).filter(unexpired(now), expires_at__lt=until)
+    sooner = live_images(ending.gallery, now).filter(expires_at__lt=until)
     images = sooner.select_related("gallery").order_by("expires_at", "id").iterator(chunk_size=500)
     return each_alone(images, lambda image: set_expiry(image, until, now), patience, clock)
 

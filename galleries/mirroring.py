@@ -37,9 +37,8 @@ Progress = Callable[[int], None]
 
 @dataclass
 class Findings:
-    """What differs. ``counts`` by kind: missing, behind, ahead, different, damaged, claimed, abandoned, orphan, young,
-    foreign;
-    ``examples`` names some of each; ``last`` is the last image that was compared, to go on from."""
+    """What differs. ``counts`` by kind (missing, behind, ahead, different, damaged, claimed, abandoned, orphan, young,
+    foreign), ``examples`` with the names of some of each; ``last``: the last image that was compared, to go on from."""
 
     compared: int = 0
     waiting: int = 0  # changes that the outbox is about to publish: nothing is wrong with them

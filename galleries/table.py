@@ -63,7 +63,7 @@ PAUSE = 10.0  # seconds in which requests do not ask a table that has just faile
 AGREED_FOR = 60.0  # seconds for which the grace that was agreed is not asked for again
 SIDE_BY_SIDE = 8  # writes under way at once
 DELETES = 25  # the most that one BatchWriteItem takes
-TRIES = 5  # for what a BatchWriteItem leaves unprocessed
+TRIES = 5  # for what a batch leaves unprocessed
 READS = 100  # the most that one BatchGetItem takes
 
 THROTTLED = {"ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"}
@@ -214,13 +214,12 @@ class TableRecords:
         """
         for chunk in _chunks(keys, READS):
             wanted: dict[str, Any] = {self.table: {"Keys": chunk, "ConsistentRead": True}}
-            for attempt in range(TRIES):
+            for _ in self._tries():
                 answer = self._call(self.patient.batch_get_item, {"RequestItems": wanted})
                 yield from answer["Responses"].get(self.table, [])
                 wanted = answer.get("UnprocessedKeys") or {}
                 if not wanted:
                     break
-                self.sleep(0.1 * 2**attempt)
             else:
                 raise RecordsUnavailable("GALLERY_TABLE: too many reads at once.")
 
@@ -239,6 +238,13 @@ class TableRecords:
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     # --- one request
+
+    def _tries(self) -> Iterator[None]:
+        """Once for each try, after ever longer waits between them."""
+        for number in range(TRIES):
+            if number:
+                self.sleep(0.1 * 2 ** (number - 1))
+            yield
 
     def _put(self, record: Record, *, patient: bool) -> bool:
         """Whether the record is in line now: written, or newer or claimed already."""
@@ -267,12 +273,11 @@ class TableRecords:
 
     def _delete_some(self, keys: dict[UUID, Item]) -> set[UUID]:
         requests: list[Any] = [{"DeleteRequest": {"Key": key}} for key in keys.values()]
-        for attempt in range(TRIES):
+        for _ in self._tries():
             answer = self._ask(self.hurried.batch_write_item, {"RequestItems": {self.table: requests}}, whole=True)
             requests = (answer.get("UnprocessedItems") or {}).get(self.table, [])
             if not requests:
                 return set()
-            self.sleep(0.1 * 2**attempt)
         unprocessed = [request["DeleteRequest"]["Key"] for request in requests]
         return {name for name, key in keys.items() if key in unprocessed}
 

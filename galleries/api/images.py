@@ -54,6 +54,8 @@ UPLOAD_REFUSALS = refusals(
     "expiry_in_past",
     "expiry_too_late",
     "quota_exceeded",
+    # Promised, and understood by clients, but not given at present: the same photo sent twice waits for the first
+    # upload and takes its place when that is dead (galleries/uploads.py).
     "upload_in_progress",
     "storage_full",
 )

@@ -113,7 +113,7 @@ class GalleryQuerySet(models.QuerySet["Gallery"]):
 
 class Gallery(models.Model):
     """See the module. ``image_count`` and ``bytes`` count the images that are ready and not hidden by a person;
-    what is expired but not yet swept is still in them: subtract ``Image.objects.faded(now)``."""
+    what is expired but not yet swept is still in them: ``live_count`` and ``live_bytes`` are without it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     owner = models.ForeignKey(

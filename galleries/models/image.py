@@ -67,10 +67,6 @@ class ImageQuerySet(models.QuerySet["Image"]):
         """What may leave the site at ``now``: live, in a gallery that is there, of an owner who is."""
         return self.live(now).filter(gallery__removed_at=None, gallery__owner__is_active=True)
 
-    def faded(self, now: datetime) -> Self:
-        """Expired, not hidden otherwise and not yet swept: still in the gallery's stored counts."""
-        return self.filter(UNHIDDEN, expires_at__lte=now)
-
     def unfinished(self) -> Self:
         """All but ready rows: being uploaded or on their way out. Said beside a narrower state it costs nothing, and
         SQLite takes the index of these few rows only where the index's own condition is repeated."""

@@ -17,6 +17,7 @@ from pytest_django import Settings
 
 from cleanup_lambda.records import image_key
 from galleries.expiry import set_expiry
+from galleries.metadata import RecordsUnavailable
 from galleries.mirroring import Comparison, Findings, Pace
 from galleries.models import Gallery, Image, OutboxEntry
 from galleries.outbox import Drain
@@ -247,8 +248,13 @@ def test_what_is_left_unprocessed_is_asked_for_again(images: list[Image], table:
     table.unprocessed = 3
     assert store.delete(keys) == set()
     assert not list(table.images())
+    slept: list[float] = []
+    store.sleep = slept.append
     table.unprocessed = 100
     assert store.drop(images[:1]) == {images[0].id}, "never processed: it may be left"
+    with pytest.raises(RecordsUnavailable):
+        list(store.read([*keys.values()]))
+    assert slept == [0.1, 0.2, 0.4, 0.8] * 2, "between five tries, and not once more before giving up"
 
 
 def test_writes_are_paced() -> None:
