@@ -25,7 +25,8 @@ export class Rows {
     let before = this.list.firstElementChild;
     for (const item of shown) {
       const row = this.#rows.get(item.id) ?? this.#create(item);
-      if (row.element === before) before = before.nextElementSibling;
+      // A line that is moved loses its focus: it stays, and those in front of it, whose turn comes later, go behind it.
+      if (row.element === before || hasFocus(row)) before = row.element.nextElementSibling;
       else this.list.insertBefore(row.element, before);
       row.update(now);
     }
@@ -39,11 +40,15 @@ export class Rows {
   }
 
   #remove(id, row) {
-    const hadFocus = row.element.contains(document.activeElement);
+    const hadFocus = hasFocus(row);
     row.element.remove();
     this.#rows.delete(id);
     if (hadFocus) this.onLost();
   }
+}
+
+function hasFocus(row) {
+  return row.element.contains(document.activeElement);
 }
 
 /** Pure part: `{shown, hidden}`. */
