@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
+
+from tests.upload_js.fake_site import FakeSite
+from tests.upload_js.test_uploader import choose, small
 
 pytestmark = pytest.mark.browser
 
@@ -50,3 +53,69 @@ def test_lines_that_change_places_leave_the_focus_where_it_is(gallery_page: Page
         [7, 8, 9, 10, 11, 12, 1, 2, 3, 4, 5, 6],
     ]
     assert has_focus == [True] * 3
+
+
+def test_what_a_press_does_is_shown_before_it_can_be_pressed_again(gallery_page: Page, site: FakeSite) -> None:
+    """Who sees nothing presses once more, and takes back what they did."""
+    site.plan("*", *["wait"] * 6)
+    choose(gallery_page, *small(6))
+    expect(gallery_page.locator('.upload-row[data-state="checking"]')).to_have_count(3)
+    expect(gallery_page.locator('.upload-row[data-state="waiting"]')).to_have_count(3)
+    after = gallery_page.evaluate(
+        """() => {
+          const [one, all] = ["hold", "pause"].map((name) => document.querySelector(
+            `[data-state="waiting"] [data-part="${name}"], header [data-part="${name}"]`,
+          ));
+          one.click();
+          const after = [one.getAttribute("aria-label").split(" photo")[0]];
+          for (let presses = 1; presses <= 2; presses += 1) {
+            all.click();
+            after.push(all.textContent);
+          }
+          return after;
+        }"""
+    )
+    assert after == ["Go on with", "Resume", "Pause"]
+    site.go_on.set()
+
+
+# A panel whose drawings are counted, of a queue that is at work.
+COUNTED = """async () => {
+  const { Panel } = await import("/static/js/upload/panel.js");
+  const { summarize } = await import("/static/js/upload/item.js");
+  const state = {
+    items: [],
+    summary: { ...summarize([]), total: 1, left: 1 },
+    estimate: { chosen: 1, toSend: 1, seconds: 1, fraction: 0 },
+    halted: "",
+    hold: "",
+    unread: "",
+  };
+  window.drawings = 0;
+  const read = () => {
+    window.drawings += 1;
+    return state;
+  };
+  window.panel = new Panel(document.querySelector("[data-uploader]"), { read });
+  window.panel.draw();
+}"""
+
+
+def test_changes_are_drawn_twice_a_second_and_time_alone_once(clocked_page: Page) -> None:
+    """Drawing costs a processor that has photos to compress."""
+    page = clocked_page
+    page.clock.pause_at(page.evaluate("Date.now() + 60_000"))
+    page.evaluate(COUNTED)
+
+    def drawings_after(milliseconds: int, changes: int = 0) -> int:
+        page.evaluate("(changes) => { while (changes-- > 0) panel.invalidate(); }", changes)
+        page.clock.run_for(milliseconds)
+        return int(page.evaluate("drawings"))
+
+    assert drawings_after(499, changes=20) == 1
+    assert drawings_after(1) == 2
+    assert drawings_after(300) == 2
+    assert drawings_after(199, changes=20) == 2
+    assert drawings_after(1) == 3
+    assert drawings_after(999) == 3
+    assert drawings_after(1) == 4

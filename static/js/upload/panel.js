@@ -5,15 +5,16 @@ import { isSafe } from "./item.js";
 import { Rows } from "./rows.js";
 import { describe, headline, lighterWords, lostWords, NOTES, offerWords, progressWords } from "./words.js";
 
-/** Least time between two drawings, in milliseconds. */
-const PAUSE = 150;
+/** Least time between two drawings, in milliseconds, unless a person pressed something. */
+const PAUSE = 500;
 /** While something counts down or lingers, the panel draws itself again after this long. */
 const TICK = 1_000;
 const MOST_FINISHED = 500;
 
 export class Panel {
   #drawnAt = 0;
-  #timer = 0;
+  #soon = 0; // timer of what changed
+  #tick = 0; // timer of what changes with time alone
 
   /** @param actions {read(), act(item, isDrop), pause(), resume(), retryFailed(), cancelAll(), clear(), sendLighter(),
    *   close(), takeUp(), forget()} */
@@ -22,11 +23,11 @@ export class Panel {
     this.actions = actions;
     this.part = (name) => root.querySelector(`[data-part="${name}"]`);
     this.rows = new Rows(this.part("rows"), this.part("row"), {
-      onAct: actions.act,
+      onAct: (item, act) => this.#press(() => actions.act(item, act)),
       onLost: () => this.part("head").focus(),
     });
     this.announcer = new Announcer(this.part("live"));
-    const on = (name, act) => this.part(name).addEventListener("click", act);
+    const on = (name, act) => this.part(name).addEventListener("click", () => this.#press(act));
     on("pause", () => (actions.read().summary.isPaused ? actions.resume() : actions.pause()));
     on("continue", actions.resume);
     on("retry", actions.retryFailed);
@@ -40,7 +41,7 @@ export class Panel {
     on("pill", () => this.fold(false));
     this.part("finished").addEventListener("toggle", () => this.draw());
     this.part("panel").addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.fold(true);
+      if (event.key === "Escape") this.#press(() => this.fold(true));
     });
   }
 
@@ -54,18 +55,23 @@ export class Panel {
     this.part("panel").hidden = isFolded;
     this.part("pill").hidden = !isFolded;
     this.part(isFolded ? "pill" : "head").focus();
+  }
+
+  /** What a press did is shown at once: who sees nothing presses again, and takes it back. */
+  #press(act) {
+    act();
     this.draw();
   }
 
   /** Draw soon; many calls make one drawing. */
   invalidate() {
-    if (this.#timer) return;
-    this.#timer = setTimeout(() => this.draw(), Math.max(0, PAUSE - (performance.now() - this.#drawnAt)));
+    this.#soon ||= setTimeout(() => this.draw(), Math.max(0, PAUSE - (performance.now() - this.#drawnAt)));
   }
 
   draw() {
-    clearTimeout(this.#timer);
-    this.#timer = 0;
+    clearTimeout(this.#soon);
+    clearTimeout(this.#tick);
+    this.#soon = 0;
     const now = performance.now();
     this.#drawnAt = now;
     const state = this.actions.read();
@@ -81,7 +87,7 @@ export class Panel {
       state.summary.left > 0 ||
       this.part("rows").querySelector('[data-state="done"],[data-state="duplicate"]')
     ) {
-      this.#timer = setTimeout(() => this.draw(), TICK);
+      this.#tick = setTimeout(() => this.draw(), TICK);
     }
   }
 
