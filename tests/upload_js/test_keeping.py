@@ -69,3 +69,27 @@ def test_unreadable_file_costs_the_others_nothing(blank_page: Page) -> None:
         }"""
     )
     assert kept == [["a", "c", "d"], 4, False]
+
+
+# A name whose lock is taken is that of a tab that lives: this one is its copy and needs another.
+NAME_A_COPY = """async () => {
+  const { timeout } = AbortSignal;
+  delete AbortSignal.timeout; // as in Safari 15, which has locks
+  let letGo;
+  const { nameTab } = await import("/static/js/upload/tabs.js");
+  const kept = new Map([["upload-tab", "copied"]]);
+  const storage = { getItem: (name) => kept.get(name), setItem: (name, value) => kept.set(name, value) };
+  try {
+    await new Promise((taken) => {
+      navigator.locks.request("upload-tab:copied", () => new Promise((go) => taken((letGo = go))));
+    });
+    return [await nameTab({ storage, newName: () => "fresh" }), kept.get("upload-tab")];
+  } finally {
+    letGo();
+    AbortSignal.timeout = timeout;
+  }
+}"""
+
+
+def test_copy_of_a_tab_has_a_name_of_its_own_in_old_browsers_too(blank_page: Page) -> None:
+    assert blank_page.evaluate(NAME_A_COPY) == ["fresh", "fresh"]

@@ -3,6 +3,7 @@
 
 import { judge } from "../upload/answers.js";
 import { findLeftovers, takeUp } from "../upload/leftovers.js";
+import { after } from "../upload/lines.js";
 import { asTab } from "../upload/tabs.js";
 import { formOf, newKey } from "../upload/transport.js";
 import { Vault } from "../upload/vault.js";
@@ -41,7 +42,7 @@ async function send({ target, key, blob, name, fields }, token) {
       method: "POST",
       headers: { Accept: "application/json", "Idempotency-Key": key, "X-CSRFToken": token },
       body: formOf({ blob, filename: name, fields }),
-      signal: AbortSignal.timeout(PATIENCE),
+      signal: after(PATIENCE),
     });
     return judge({
       status: answer.status,

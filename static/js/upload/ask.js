@@ -1,5 +1,6 @@
 // "Which of these files do I have in this gallery already?": one question for many, before a byte of them is sent.
 
+import { after } from "./lines.js";
 import { readToken } from "./token.js";
 
 /** An answer that takes longer than this, in milliseconds, is not waited for: the files go on their way. */
@@ -15,7 +16,7 @@ export async function askWhatIsThere({ checkUrl }, hashes) {
     method: "POST",
     headers: { Accept: "application/json", "Content-Type": "application/json", "X-CSRFToken": readToken() },
     body: JSON.stringify({ hashes: [...new Set(hashes)] }),
-    signal: AbortSignal.timeout?.(PATIENCE),
+    signal: after(PATIENCE),
   });
   if (!answer.ok || answer.redirected) throw new Error(`No answer: ${answer.status}`);
   return (await answer.json()).held ?? {};

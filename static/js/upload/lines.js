@@ -28,6 +28,13 @@ export function either(...controllers) {
   return one.signal;
 }
 
+/** A signal that says stop after so long. (AbortSignal.timeout is missing in Safari before 16, which has all else.) */
+export function after(milliseconds) {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new DOMException("Too late.", "TimeoutError")), milliseconds);
+  return controller.signal;
+}
+
 /** @returns a function that stops it */
 export function startTimer(act, milliseconds) {
   const timer = setTimeout(act, milliseconds);

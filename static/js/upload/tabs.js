@@ -1,6 +1,8 @@
 // Which tab sends what. A tab has a name for as long as it lives, through reloads, and holds a lock of that name
 // (Web Locks): when it is closed, killed or crashed the lock is free, and others may finish its work.
 
+import { after } from "./lines.js";
+
 const PREFIX = "upload-tab:";
 const NAME = "upload-tab";
 /** The page before this one in the same tab may take so long, in milliseconds, to let its lock go. */
@@ -32,7 +34,7 @@ export function asTab(name, act, locks = navigator.locks) {
 function hold(locks, name) {
   if (!locks) return Promise.resolve(true);
   return new Promise((resolve) => {
-    const signal = AbortSignal.timeout(PATIENCE);
+    const signal = after(PATIENCE);
     const forever = () => {
       resolve(true);
       return new Promise(() => {});
