@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.browser.conftest import Visitor
 from tests.live import PASSWORD, LiveSite
@@ -69,6 +69,11 @@ def new_gallery(page: Page, title: str) -> None:
     page.wait_for_selector('[data-uploader="ready"]', state="attached")
 
 
+def shared(number: int) -> list[str]:
+    """A photo for SHARE."""
+    return [f"IMG_{number}.jpg", base64.b64encode(jpeg(number)).decode()]
+
+
 def test_without_a_line_it_says_so_and_keeps_nothing_private(visitor: Open, person: str) -> None:
     page = with_worker(visitor, person)
     new_gallery(page, "Private things")
@@ -94,8 +99,7 @@ def test_without_a_line_it_says_so_and_keeps_nothing_private(visitor: Open, pers
 
 def test_photos_from_another_app_go_where_the_person_says(visitor: Open, person: str) -> None:
     page = with_worker(visitor, person)
-    shared = [[f"IMG_{each}.jpg", base64.b64encode(jpeg(each)).decode()] for each in range(3)]
-    page.evaluate(SHARE, shared)
+    page.evaluate(SHARE, [shared(each) for each in range(3)])
     expect(page.locator("[data-share-words]")).to_have_text("3 photos from another app.")
     assert re.fullmatch(r"Shared on \d{1,2} \w{3}", page.get_by_label("Name").input_value())
     page.get_by_role("button", name="Add").click()
@@ -109,7 +113,7 @@ def test_shared_photos_that_find_no_room_are_added_once_all_the_same(
     visitor: Open, person: str, site: LiveSite
 ) -> None:
     page = with_worker(visitor, person)
-    page.evaluate(SHARE, [[f"IMG_{each}.jpg", base64.b64encode(jpeg(each)).decode()] for each in range(3)])
+    page.evaluate(SHARE, [shared(each) for each in range(3)])
     expect(page.locator("[data-share-words]")).to_have_text("3 photos from another app.")
     page.evaluate(FULL_AFTER_ONE)
     page.get_by_role("button", name="Add").click()
@@ -119,6 +123,28 @@ def test_shared_photos_that_find_no_room_are_added_once_all_the_same(
     expect(page.locator('[data-part="head"]')).to_have_text(re.compile("^3 photos safe"))
     page.goto(f"{site.address}/")
     expect(page.get_by_role("link", name=re.compile("Shared on"))).to_have_count(1)
+
+
+def test_what_was_shared_into_another_window_meanwhile_still_waits(visitor: Open, person: str) -> None:
+    """While a slow line makes the gallery; and whoever forgets forgets what they were shown."""
+    page = with_worker(visitor, person)
+    other = page.context.new_page()
+    other.goto(page.url)
+    slow: list[Route] = []
+    page.route("**/g/new/", lambda route: slow.append(route))
+    page.evaluate(SHARE, [shared(1), shared(2), shared(3)])
+    with page.expect_request("**/g/new/"):
+        page.get_by_role("button", name="Add").click()
+    other.evaluate(SHARE, [shared(4), shared(5)])
+    expect(other.locator("[data-share-words]")).to_have_text("5 photos from another app.")
+    slow[0].continue_()
+    expect(page.locator("#grid .tile")).to_have_count(3)
+    other.reload()
+    expect(other.locator("[data-share-words]")).to_have_text("2 photos from another app.")
+    page.evaluate(SHARE, [shared(6)])
+    expect(page.locator("[data-share-words]")).to_have_text("3 photos from another app.")
+    other.get_by_role("button", name="Forget them").click()
+    expect(other.locator("[data-share-words]")).to_have_text("1 photo from another app.")
 
 
 def test_after_the_tab_is_gone_the_rest_is_sent_when_the_line_is_back(

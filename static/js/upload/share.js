@@ -15,16 +15,17 @@ const buttons = form.querySelectorAll("button");
 const targets = JSON.parse(document.getElementById("share-targets").textContent);
 const vault = new Vault({ person: readPerson() });
 
+let shown = []; // keys of the photos that the page speaks of
 let made = null; // {wish, target}: the gallery of a try that found no room for the photos
 
 async function show() {
   const shared = await vault.listShared().catch(() => []);
+  shown = shared.map(({ key }) => key);
   for (const button of buttons) button.disabled = shared.length === 0;
   if (shared.length > 0) words.textContent = `${countPhotos(shared.length)} from another app.`;
   else
     words.textContent =
       "Nothing waits here. Share photos with this site from another app, or add them in a gallery.";
-  return shared;
 }
 
 /** All at once or, when the device has no room for them, none: a second try would add the first ones again. */
@@ -34,8 +35,8 @@ async function move(shared, target) {
   const records = shared.map(({ name, file }, order) => {
     return { key: newKey(), batch, target, name, size: file.size, sourceSha256: "", order, tab, file };
   });
-  await vault.putAll(records);
-  await vault.clearShared();
+  const keys = shared.map(({ key }) => key); // no others: meanwhile more may have been shared, into another window
+  await vault.moveShared(keys, records);
   location.assign(`${target.uploadUrl.replace(/upload\/$/, "")}#continue`);
 }
 
@@ -65,7 +66,7 @@ form.addEventListener("submit", async (event) => {
 });
 
 root.querySelector("[data-share-forget]").addEventListener("click", async () => {
-  await vault.clearShared();
+  await vault.clearShared(shown);
   await show();
 });
 

@@ -28,10 +28,12 @@ export class Vault {
 
   /** All of them, or none. */
   putAll(records) {
+    return this.#do([ITEMS], (items) => this.#putEach(items, records));
+  }
+
+  #putEach(items, records) {
     const mark = { person: this.person, at: this.now() };
-    return this.#do([ITEMS], (items) => {
-      for (const record of records) items.put({ ...record, ...mark });
-    });
+    for (const record of records) items.put({ ...record, ...mark });
   }
 
   /** It is safe, or not wanted any more. */
@@ -67,8 +69,8 @@ export class Vault {
   }
 
   /**
-   * Photos that another app handed over, {name, file} each. From now on they are this person's: who opens the page first
-   * after sharing is who shared.
+   * Photos that another app handed over, {key, name, file} each. From now on they are this person's: who opens the page
+   * first after sharing is who shared.
    */
   listShared() {
     const oldest = this.now() - SHARED_LIFE;
@@ -79,15 +81,24 @@ export class Vault {
         const record = cursor.value;
         if (record.at < oldest) cursor.delete();
         else if (!record.person) cursor.update({ ...record, person: this.person });
-        if (record.at >= oldest && (!record.person || record.person === this.person)) mine.push(record);
+        if (record.at >= oldest && (!record.person || record.person === this.person))
+          mine.push({ ...record, key: cursor.primaryKey });
         cursor.continue();
       };
       return mine;
     });
   }
 
-  clearShared() {
-    return this.#do([SHARED], (shared) => this.#clearMine(shared));
+  /** Records take the place of the photos that they were made of, all of them or none. `keys` as of listShared. */
+  moveShared(keys, records) {
+    return this.#do([ITEMS, SHARED], (items, shared) => {
+      this.#putEach(items, records);
+      for (const key of keys) shared.delete(key);
+    });
+  }
+
+  clearShared(keys) {
+    return this.moveShared(keys, []);
   }
 
   #clearMine(shared) {
