@@ -401,6 +401,23 @@ def hold_back_after(page: Page, count: int) -> None:
     )
 
 
+def test_background_comes_back_when_the_site_is_down(profile: BrowserContext, site: FakeSite) -> None:
+    """Its proxy answers with a page of its own, on which nobody is signed in: that is no end of the work."""
+    first = open_tab(profile, site)
+    site.plan("*", *["close"] * 20)
+    choose(first, *small(2))
+    wait_until_ready(first, 2)
+    kill(first)
+    site.plans.clear()
+    worker = profile.new_page()
+    worker.goto(urljoin(site.origin, "/blank/"))
+    worker.route("**/", lambda route: route.fulfill(status=503, body="<title>Back soon</title>"), times=1)
+    assert worker.evaluate(SYNC) == "No page: 503"
+    assert not site.stored
+    assert worker.evaluate(SYNC) == ""
+    assert len(site.stored) == 2
+
+
 # --- no room --------------------------------------------------------------------------------------------------------
 
 NO_ROOM = {
