@@ -12,7 +12,7 @@ export function readPerson(page = document) {
   return page.querySelector(PERSON)?.content ?? "";
 }
 
-/** Fetch this page again and take its token. @returns whether the same person is signed in here */
+/** Fetch this page again and take its token, for all that is on the page. @returns whether the same person is signed in here */
 export async function renewToken() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
@@ -20,9 +20,16 @@ export async function renewToken() {
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const token = page.querySelector(SELECTOR)?.content;
     if (!token || readPerson(page) !== readPerson()) return false;
-    document.querySelector(SELECTOR).content = token;
+    writeToken(token);
     return true;
   } catch {
     return false; // no line
   }
+}
+
+/** Where each part of the page reads it: scripts, htmx and plain forms. */
+function writeToken(token) {
+  document.querySelector(SELECTOR).content = token;
+  document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRFToken": token }));
+  for (const field of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) field.value = token;
 }
