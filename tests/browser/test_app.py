@@ -14,6 +14,7 @@ from tests.browser.conftest import Visitor
 from tests.live import PASSWORD, LiveSite
 from tests.pictures import jpeg
 from tests.upload_js.conftest import wait_until
+from tests.upload_js.test_survival import kept
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Open = Callable[..., Visitor]
@@ -202,6 +203,23 @@ def test_page_of_galleries_leads_to_what_was_left(visitor: Open, person: str) ->
     expect(left).to_contain_text("4 photos still to send to Ferry.")
     left.get_by_role("link", name="Continue").click()
     expect(page.locator("#grid .tile")).to_have_count(4)
+
+
+def test_page_of_galleries_forgets_nothing_that_another_tab_sends(visitor: Open, person: str) -> None:
+    """Both were offered it, and one went on. The focus of a button that goes is not lost either."""
+    page = leave_behind(visitor, person, "Bus")
+    left = page.locator("[data-leftovers] li")
+    expect(left).to_contain_text("4 photos still to send to Bus.")
+    other = page.context.new_page()
+    other.goto(left.get_by_role("link", name="Continue").evaluate("link => link.href.split('#')[0]"))
+    expect(other.locator('[data-part="head"]')).to_have_text("4 photos still to send")
+    other.evaluate(NO_LINE)
+    other.locator('[data-part="take-up"]').click()
+    expect(other.locator(".upload-state", has_text="Trying again in")).to_have_count(4)
+    left.get_by_role("button", name="Forget them").click()
+    expect(page.locator("[data-leftovers]")).to_be_hidden()
+    expect(page.locator("#main")).to_be_focused()
+    assert len(kept(other)) == 4
 
 
 def test_signing_out_asks_and_forgets(visitor: Open, person: str) -> None:

@@ -247,6 +247,34 @@ def test_forgotten_means_gone(profile: BrowserContext, site: FakeSite) -> None:
     expect(second.locator(".upload-panel")).to_be_hidden()
 
 
+def test_forgetting_leaves_what_another_tab_has_taken_up(profile: BrowserContext, site: FakeSite) -> None:
+    """Both were offered it; the one that went on believes that its photos are kept."""
+    leave_behind(profile, site, 3)
+    second = open_tab(profile, site)
+    expect(second.locator(HEAD)).to_have_text("3 photos still to send")
+    leave_behind(profile, site, 1, first=3)
+    third = open_tab(profile, site)
+    expect(third.locator(HEAD)).to_have_text("4 photos still to send")
+    site.plan("*", *["wait"] * 3)
+    press(second, "Continue")
+    expect(second.locator('.upload-row[data-state="checking"]')).to_have_count(3)
+    press(third, "Forget them")
+    wait_until_kept(second, 3)
+    site.go_on.set()
+    wait_for_end(second, "3 photos safe")
+
+
+def leave_behind(profile: BrowserContext, site: FakeSite, count: int, first: int = 0) -> None:
+    """A tab is killed before any of its photos left it."""
+    page = open_tab(profile, site)
+    before = len(kept(page))
+    site.plan("*", *["close"] * 30)
+    choose(page, *small(count, first))
+    wait_until_ready(page, before + count)
+    kill(page)
+    site.plans.clear()
+
+
 def test_second_tab_sends_nothing_that_the_first_sends(profile: BrowserContext, site: FakeSite) -> None:
     first = open_tab(profile, site)
     site.plan("*", *["wait"] * 10)

@@ -43,6 +43,12 @@ export async function takeUp(vault, tab, keys) {
   return records.sort((one, other) => one.order - other.order);
 }
 
+/** Those of `keys` that no other tab has taken up are not wanted any more. */
+export async function forget(vault, tab, keys) {
+  const taken = await takeUp(vault, tab, keys);
+  await vault.remove(taken.map(({ key }) => key));
+}
+
 /** The galleries that they go to, each once: its target, {left}, {lost}, and {keys} of both. */
 function targetsOf(records) {
   const targets = new Map();

@@ -1,20 +1,24 @@
 // On the page of all galleries: what an earlier visit could not send, and the way to where it goes on.
 
-import { findLeftovers } from "./leftovers.js";
+import { findLeftovers, forget } from "./leftovers.js";
 import { nameTab } from "./tabs.js";
 import { readPerson } from "./token.js";
 import { newKey } from "./transport.js";
 import { Vault } from "./vault.js";
 import { countPhotos } from "./words.js";
 
-async function show(list) {
-  const vault = new Vault({ person: readPerson() });
-  const offer = await findLeftovers(vault, await nameTab({ newName: newKey })).catch(() => null); // no store
-  list.replaceChildren(...(offer?.targets ?? []).map((target) => line(target, vault, list)));
+async function show(list, vault, tab) {
+  const offer = await findLeftovers(vault, tab).catch(() => null); // no store
+  const drop = async (keys) => {
+    await forget(vault, tab, keys);
+    await show(list, vault, tab);
+    (list.querySelector("a") ?? document.querySelector("#main")).focus(); // the button that had it is gone
+  };
+  list.replaceChildren(...(offer?.targets ?? []).map((target) => line(target, drop)));
   list.hidden = !offer;
 }
 
-function line({ title, left, lost, uploadUrl, keys }, vault, list) {
+function line({ title, left, lost, uploadUrl, keys }, onForget) {
   const words = document.createElement("p");
   const send = left > 0 ? `${countPhotos(left)} still to send to ${title}.` : "";
   const again = lost > 0 ? `${countPhotos(lost)} to choose again for ${title}.` : "";
@@ -23,17 +27,17 @@ function line({ title, left, lost, uploadUrl, keys }, vault, list) {
   go.className = "button small";
   go.href = `${uploadUrl.replace(/upload\/$/, "")}#continue`;
   go.textContent = left > 0 ? "Continue" : "Open";
-  const forget = document.createElement("button");
-  forget.className = "button quiet small";
-  forget.textContent = "Forget them";
-  forget.addEventListener("click", async () => {
-    await vault.remove(keys);
-    await show(list);
-  });
+  const drop = document.createElement("button");
+  drop.className = "button quiet small";
+  drop.textContent = "Forget them";
+  drop.addEventListener("click", () => onForget(keys));
   const item = document.createElement("li");
-  item.append(words, go, forget);
+  item.append(words, go, drop);
   return item;
 }
 
 const list = document.querySelector("[data-leftovers]");
-if (list && readPerson()) show(list);
+if (list && readPerson()) {
+  const vault = new Vault({ person: readPerson() });
+  nameTab({ newName: newKey }).then((tab) => show(list, vault, tab));
+}

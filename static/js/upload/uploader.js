@@ -7,7 +7,7 @@ import { CANVAS_PIXELS, IOS_CANVAS_PIXELS } from "./fit.js";
 import { onGoodbye } from "./farewell.js";
 import { isSettled } from "./item.js";
 import { Keeper } from "./keeper.js";
-import { chosenAgain, findLeftovers, takeUp } from "./leftovers.js";
+import { chosenAgain, findLeftovers, forget, takeUp } from "./leftovers.js";
 import { Panel } from "./panel.js";
 import { carriesRenditions, estimate, guessSpeed } from "./plan.js";
 import { WorkerPool } from "./pool.js";
@@ -130,8 +130,7 @@ export class Uploader {
     const { keys = [], missing = [] } = this.#offer ?? {};
     this.#offer = null;
     if (this.queue.items.length === 0) this.panel.close();
-    else this.panel.draw();
-    await this.vault.remove([...keys, ...missing.map(({ key }) => key)]);
+    await forget(this.vault, await this.tab, [...keys, ...missing.map(({ key }) => key)]);
   }
 
   #abandon() {
