@@ -330,6 +330,69 @@ def test_file_that_changed_has_its_own_sentence(play: Play) -> None:
     assert sentence == "This file was changed or moved after you chose it. Choose it again."
 
 
+def test_photo_tried_again_while_its_drop_is_being_asked_about_is_sent_once(play: Play) -> None:
+    """It could not be read, and the others of its drop are hashed still."""
+    sent, states = play(
+        """
+        let goOn;
+        const asked = new Promise((go) => (goOn = go));
+        const hash = async (file) => {
+          if (file.name === "a") throw new DOMException("in the cloud", "NotReadableError");
+          return asked.then(() => file.name);
+        };
+        const world = new World({ more: { hash } });
+        world.add("a", "b");
+        await until(() => world.item("a").state === "failed");
+        world.queue.retryFailed();
+        world.queue.pauseOne(world.item("a"));
+        await until(() => world.item("a").blob && world.item("a").state === "waiting");
+        goOn();
+        await until(() => world.item("b").state === "done");
+        world.queue.resumeOne(world.item("a"));
+        await world.ended();
+        return [world.sent, world.states];
+        """
+    )
+    assert sent == ["b", "a"]
+    assert states == {"a": "done", "b": "done"}
+
+
+def test_kept_photo_whose_file_is_gone_is_sent_without_a_hash(play: Play) -> None:
+    """Hashing it took too long on the earlier visit; what it became is all that there is."""
+    sent, states = play(
+        """
+        const hash = async (file) => file.name; // as of nothing: TypeError
+        const world = new World({ more: { hash } });
+        const batch = { id: "b", total: 1 };
+        const record = { target, batch, key: "k", name: "a", size: 9, sourceSha256: "", blob: new Blob(["a"]), fields: {} };
+        world.queue.restore([record]);
+        await world.ended();
+        return [world.sent, world.states];
+        """
+    )
+    assert (sent, states) == (["a"], {"a": "done"})
+
+
+def test_cancelled_while_it_waits_for_another_try_takes_nobodys_turn(play: Play) -> None:
+    """Also when as many as are allowed are being compressed."""
+    states, sent = play(
+        """
+        const prepare = async (file) => {
+          if (file.name === "b") await new Promise(() => {});
+          return { blob: file, reason: "", renditions: {} };
+        };
+        const world = new World({ answers: { a: [lost] }, more: { prepare, limits: { prepare: 1 } } });
+        world.add("a", "b");
+        await until(() => world.item("a").retryAt > 0 && world.item("b").state === "compressing");
+        world.queue.cancel(world.item("a"));
+        world.queue.wake();
+        return [world.states, world.sent];
+        """
+    )
+    assert states == {"a": "cancelled", "b": "compressing"}
+    assert sent == ["a"]
+
+
 def test_person_who_left_leaves_nothing(play: Play) -> None:
     kept, states, halted = play(
         """

@@ -142,7 +142,7 @@ export class UploadQueue {
         isLineLost: false,
       });
       item.controller = new AbortController();
-      this.#line(item).push(item);
+      this.#lineUp(item);
     }
     this.#pump();
   }
@@ -217,6 +217,9 @@ export class UploadQueue {
 
   #pump() {
     const now = this.now();
+    const isWaiting = (item) => item.state === "waiting"; // others came to their end while they stood in line
+    this.#toPrepare = this.#toPrepare.filter(isWaiting);
+    this.#toSend = this.#toSend.filter(isWaiting);
     if (!this.isPaused && !this.halted) {
       while (this.#preparing < this.limits.prepare && this.#hasRoom()) {
         const item = takeFirst(this.#toPrepare, (each) => !each.isHeld);
@@ -239,8 +242,6 @@ export class UploadQueue {
   }
 
   #hasRoom() {
-    this.#toPrepare = this.#toPrepare.filter((item) => item.state === "waiting");
-    this.#toSend = this.#toSend.filter((item) => item.state === "waiting");
     const ready = this.#toSend.filter((item) => item.retryAt === 0).length;
     return this.#toPrepare.length > 0 && ready < this.limits.ahead && this.#toSend.length < MOST_IN_HAND;
   }
@@ -253,9 +254,10 @@ export class UploadQueue {
     if (times.length > 0) this.#stopTimer = this.later(() => this.#pump(), Math.min(...times) - now + 5);
   }
 
-  /** Where an item waits for its next step. */
-  #line(item) {
-    return item.blob ? this.#toSend : this.#toPrepare;
+  /** To wait for its next step; it may do so already, when it was tried again before its drop was recognised. */
+  #lineUp(item) {
+    const line = item.blob ? this.#toSend : this.#toPrepare;
+    if (!line.includes(item)) line.push(item);
   }
 
   async #recognise(items) {
@@ -264,7 +266,7 @@ export class UploadQueue {
     for (const { item, image, isLighter } of await recognise(items, outside)) {
       const { file } = item;
       if (!image) {
-        this.#line(item).push(item);
+        this.#lineUp(item);
         continue;
       }
       this.#takeStored(item, image, true);

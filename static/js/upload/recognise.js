@@ -24,7 +24,7 @@ export async function recognise(items, { hash, ask, quality, onUnread }) {
 }
 
 async function hashOne(item, hash, onUnread) {
-  if (item.state !== "waiting" || item.sourceSha256) return;
+  if (item.state !== "waiting" || item.sourceSha256 || !item.file) return; // kept as what it became, without its hash
   try {
     item.sourceSha256 = await hash(item.file, item.controller.signal);
   } catch {
