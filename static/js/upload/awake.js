@@ -31,5 +31,9 @@ export class ScreenLock {
 
 /** @param wouldLose whether leaving now loses something */
 export function guardLeaving(wouldLose) {
-  window.addEventListener("beforeunload", (event) => wouldLose() && event.preventDefault());
+  window.addEventListener("beforeunload", (event) => {
+    if (!wouldLose()) return;
+    event.preventDefault();
+    event.returnValue = true; // what Chrome and Edge before 119 ask for
+  });
 }
