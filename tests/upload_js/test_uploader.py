@@ -662,6 +662,36 @@ def test_folder_may_become_a_gallery_of_its_own(gallery_page: Page, site: FakeSi
     assert gallery_page.get_by_role("link", name="Trip").get_attribute("href") == f"/g/{site.gallery}-trip/"
 
 
+TWO_FOLDERS = """([one, two]) => {
+  for (const [name, text] of [one, two]) {
+    const body = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const photo = { isFile: true, name: `${name}.jpg`, file: (ok) => ok(new File([body], `${name}.jpg`)) };
+    const reader = () => {
+      const lists = [[photo], []];
+      return { readEntries: (ok) => ok(lists.shift()) };
+    };
+    const folder = { isDirectory: true, name, createReader: reader };
+    const event = new Event("drop", { bubbles: true, cancelable: true });
+    const items = [{ kind: "file", webkitGetAsEntry: () => folder }];
+    Object.defineProperty(event, "dataTransfer", { value: { items, types: ["Files"] } });
+    document.body.dispatchEvent(event);
+  }
+}"""
+
+
+def test_second_folder_has_a_question_of_its_own(gallery_page: Page, site: FakeSite) -> None:
+    """Dropped while the first one waits for its answer."""
+    gallery_page.evaluate(TWO_FOLDERS, [encoded("One", jpeg(1)), encoded("Two", jpeg(2))])
+    dialog = gallery_page.get_by_role("dialog")
+    expect(dialog).to_contain_text("One: 1 file")
+    dialog.get_by_role("button", name="Add to Summer & <sea>").click()
+    expect(dialog).to_contain_text("Two: 1 file")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    wait_for_end(gallery_page, "1 photo safe")
+    assert [request.filename for request in site.received] == ["One.jpg"]
+
+
 def test_on_android_files_and_camera_are_offered(browser: Browser, site: FakeSite) -> None:
     agent = "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/142.0 Mobile Safari/537.36"
     context = browser.new_context(user_agent=agent, has_touch=True, is_mobile=True)

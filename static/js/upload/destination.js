@@ -16,8 +16,18 @@ export async function createGallery(url, title, retention) {
   throw Object.assign(new Error(`No gallery: ${answer.status}`), { sentence });
 }
 
-/** Asks whether a folder becomes a gallery of its own: true, false, or null when the person thinks better of it. */
-export function askForFolder(dialog, { folder, count }) {
+let lastAnswer = Promise.resolve();
+
+/**
+ * Asks whether a folder becomes a gallery of its own: true, false, or null when the person thinks better of it. There is
+ * one dialog: a folder that is dropped while it is open has its turn after that.
+ */
+export function askForFolder(dialog, drop) {
+  lastAnswer = lastAnswer.then(() => ask(dialog, drop));
+  return lastAnswer;
+}
+
+function ask(dialog, { folder, count }) {
   dialog.querySelector("[data-folder]").textContent = folder;
   dialog.querySelector("[data-count]").textContent = countPhotos(count).replace("photo", "file");
   dialog.returnValue = "";
