@@ -101,6 +101,38 @@ COUNTED = """async () => {
 }"""
 
 
+def test_open_list_of_what_is_finished_goes_on_beyond_its_length(gallery_page: Page) -> None:
+    """It holds the last five hundred, and the next one too."""
+    counts = gallery_page.evaluate(
+        """async () => {
+          const { Panel } = await import("/static/js/upload/panel.js");
+          const { createItem, summarize } = await import("/static/js/upload/item.js");
+          const items = [];
+          const state = {
+            items,
+            estimate: { chosen: 1, toSend: 1, seconds: 1, fraction: 0 },
+            halted: "",
+            hold: "",
+            unread: "",
+          };
+          const read = () => ({ ...state, summary: summarize(items) });
+          const panel = new Panel(document.querySelector("[data-uploader]"), { read });
+          const list = document.querySelector('[data-part="finished-list"]');
+          document.querySelector('[data-part="finished"]').open = true;
+          const finish = (count) => {
+            for (let each = 1; each <= count; each += 1) {
+              const item = createItem({ file: new File(["x"], `photo ${items.length + 1}`) });
+              items.push(Object.assign(item, { id: items.length + 1, state: "done", doneAt: -9_999, blobSize: 1 }));
+            }
+            panel.draw();
+            return [list.childElementCount, list.firstElementChild.firstElementChild.textContent];
+          };
+          return [finish(499), finish(1), finish(1)];
+        }"""
+    )
+    assert counts == [[499, "photo 1"], [500, "photo 1"], [500, "photo 2"]]
+
+
 def test_changes_are_drawn_twice_a_second_and_time_alone_once(clocked_page: Page) -> None:
     """Drawing costs a processor that has photos to compress."""
     page = clocked_page

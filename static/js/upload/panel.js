@@ -13,11 +13,12 @@ const MOST_FINISHED = 500;
 
 export class Panel {
   #drawnAt = 0;
+  #listed = 0; // how many were safe when their list was drawn
   #soon = 0; // timer of what changed
   #tick = 0; // timer of what changes with time alone
 
-  /** @param actions {read(), act(item, isDrop), pause(), resume(), retryFailed(), cancelAll(), clear(), sendLighter(),
-   *   close(), takeUp(), forget()} */
+  /** @param actions {read(), act(item, what), pause(), resume(), retryFailed(), cancelAll(), clear(), sendLighter(),
+   *   close(), takeUp(), forget()}; `what` was pressed on the item's line: "retry", "hold" or "drop" */
   constructor(root, actions) {
     this.root = root;
     this.actions = actions;
@@ -180,10 +181,11 @@ export class Panel {
     const finished = this.part("finished");
     finished.hidden = safe === 0;
     write(this.part("safe"), `${safe} safe`);
-    const list = this.part("finished-list");
-    const isStale = finished.open && list.childElementCount !== Math.min(safe, MOST_FINISHED);
-    if (isStale) list.replaceChildren(...items.filter(isSafe).slice(-MOST_FINISHED).map(finishedLine));
-    if (!finished.open) list.replaceChildren();
+    const listed = finished.open ? safe : 0;
+    if (listed === this.#listed) return;
+    this.#listed = listed;
+    const last = finished.open ? items.filter(isSafe).slice(-MOST_FINISHED) : [];
+    this.part("finished-list").replaceChildren(...last.map(finishedLine));
   }
 
   /** What still needs the person leaves the pill. */
