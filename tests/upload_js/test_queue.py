@@ -43,7 +43,7 @@ class World {
       prepare: async (file) => ({ blob: file, reason: "", renditions: {} }),
       send: async (item, hooks) => {
         this.sent.push(item.name);
-        const answer = answers[item.name]?.shift() ?? { kind: "stored", imageId: item.name, duplicate: false };
+        const answer = answers[item.name]?.shift() ?? { kind: "stored", duplicate: false };
         return typeof answer === "function" ? answer(item, hooks) : answer;
       },
       newKey: () => `key-${(keys += 1)}`,
@@ -237,7 +237,7 @@ def test_slow_line_carries_one_and_what_waits_for_its_answer_is_no_load(play: Pl
           await gate(`${item.name} left`);
           hooks.onSent();
           await gate(`${item.name} answered`);
-          return { kind: "stored", imageId: item.name, duplicate: false };
+          return { kind: "stored", duplicate: false };
         };
         const names = ["a", "b", "c", "d"];
         const answers = Object.fromEntries(names.map((name) => [name, [hangs]]));
@@ -364,7 +364,8 @@ def test_kept_photo_whose_file_is_gone_is_sent_without_a_hash(play: Play) -> Non
         const hash = async (file) => file.name; // as of nothing: TypeError
         const world = new World({ more: { hash } });
         const batch = { id: "b", total: 1 };
-        const record = { target, batch, key: "k", name: "a", size: 9, sourceSha256: "", blob: new Blob(["a"]), fields: {} };
+        const blob = new Blob(["a"]);
+        const record = { target, batch, key: "k", name: "a", size: 9, sourceSha256: "", blob, fields: {} };
         world.queue.restore([record]);
         await world.ended();
         return [world.sent, world.states];

@@ -1,9 +1,9 @@
 // New pictures take their places: the first page is fetched again and merged, so that nothing that is on the page
-// moves, loses its focus or its check. Asked for by "images-uploaded" (the uploader) and "images-changed" (an action).
+// moves, loses its focus or its check. Asked for by "images-changed" (an action), and by the uploader through htmx.
 import { joinDays } from "./days.js";
 import { grid, tileOf } from "./tiles.js";
 
-const PAUSE = 1000; // ms between two fetches while uploads arrive
+const PAUSE = 1000; // ms from the last of several actions
 
 let timer = 0;
 
@@ -95,9 +95,7 @@ grid.addEventListener("htmx:beforeSwap", (event) => {
   merge(parse(event.detail.xhr.responseText));
 });
 
-for (const name of ["images-uploaded", "images-changed"]) {
-  document.body.addEventListener(name, () => {
-    clearTimeout(timer);
-    timer = setTimeout(refresh, PAUSE);
-  });
-}
+document.body.addEventListener("images-changed", () => {
+  clearTimeout(timer);
+  timer = setTimeout(refresh, PAUSE);
+});

@@ -58,7 +58,7 @@ async function send({ target, key, blob, name, fields }, token) {
 /** A worker has no page to read: any page of the site tells who is signed in, and the token against CSRF. */
 async function whoIsHere() {
   const answer = await fetch("/", { headers: { Accept: "text/html" } });
-  if (!answer.ok) throw new Error(`No page: ${answer.status}`); // a proxy's, say, while the site starts: it names nobody
+  if (!answer.ok) throw new Error(`No page: ${answer.status}`); // a proxy's, which names nobody
   const page = await answer.text();
   const read = (name) => new RegExp(`<meta name="${name}" content="([^"]*)">`).exec(page)?.[1] ?? "";
   return { person: read("person"), token: read("csrf-token") };

@@ -9,7 +9,7 @@ const PASSING = [408, 409, 425, 429];
 
 /**
  * @returns one of
- *   {kind: "stored", imageId, duplicate} - kept: the only good end;
+ *   {kind: "stored", duplicate} - kept: the only good end;
  *   {kind: "retry", cause: "network" | "server" | "busy", wait: seconds or null, sentence};
  *   {kind: "refused", sentence, code, isFinal} - `isFinal`: trying again cannot help;
  *   {kind: "signed-out", sentence} - so would every other file be.
@@ -41,10 +41,8 @@ export function parseRetryAfter(value, now) {
 }
 
 function judgeStored(answer) {
-  const image = answer.image ?? answer;
-  const imageId = String(image.id ?? "").replaceAll("-", "");
   // Browsers repeat a request by themselves when its connection breaks: what answers "here already" may be this upload.
-  return { kind: "stored", imageId, duplicate: answer.duplicate === true && answer.repeated !== true };
+  return { kind: "stored", duplicate: answer.duplicate === true && answer.repeated !== true };
 }
 
 function sentenceOf(answer, status) {

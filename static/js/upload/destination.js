@@ -19,8 +19,8 @@ export async function createGallery(url, title, retention) {
 let lastAnswer = Promise.resolve();
 
 /**
- * Asks whether a folder becomes a gallery of its own: true, false, or null when the person thinks better of it. There is
- * one dialog: a folder that is dropped while it is open has its turn after that.
+ * Asks whether a folder becomes a gallery of its own: true, false, or null when the person thinks better of it. There
+ * is one dialog: a folder that is dropped while it is open has its turn after that.
  */
 export function askForFolder(dialog, drop) {
   lastAnswer = lastAnswer.then(() => ask(dialog, drop));

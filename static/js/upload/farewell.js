@@ -1,5 +1,5 @@
-// Signing out in one tab reaches the others: what they hold for that person goes too. (Browsers tell it to all tabs of the
-// site but the one that speaks.)
+// Signing out in one tab reaches all: what they hold for that person goes too. (The page that says it hears it as well: it
+// listens through another channel of that name.)
 
 const CHANNEL = "uploads";
 
@@ -10,7 +10,7 @@ export function sayGoodbye(person) {
   channel.close();
 }
 
-/** @param act called when `person` signed out in another tab */
+/** @param act called when `person` signed out, in this tab or another */
 export function onGoodbye(person, act) {
   if (typeof BroadcastChannel !== "function") return;
   new BroadcastChannel(CHANNEL).onmessage = ({ data }) => {

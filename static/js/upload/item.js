@@ -48,7 +48,6 @@ export function createItem({
     metadata: "strip",
     thumb: null, // a Blob of a few kB
     renditions: {}, // Blobs that go along, by the server's names; lost with the tab, as the server makes its own
-    imageId: "",
     doneAt: 0,
     secondsToPrepare: 0,
     controller: new AbortController(), // ends it for good; null once it is at its end

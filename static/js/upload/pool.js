@@ -127,7 +127,7 @@ export class WorkerPool {
     worker.onerror = drop; // out of memory, most often
     worker.onmessage = ({ data }) =>
       finish(() => (data.error ? job.reject(new Error(data.error)) : job.resolve(data.result)));
-    worker.postMessage({ id: 0, task: job.task, file: job.file, options: job.options });
+    worker.postMessage({ task: job.task, file: job.file, options: job.options });
   }
 
   #doHere(job) {

@@ -42,9 +42,9 @@ export class UploadQueue {
 
   /**
    * @param outside {hash(file, signal), ask(target, hashes), prepare(file, options, signal), send(item, hooks), newKey(),
-   *   onChange(), onStored(item), onHalt(), onLineLost(), onReleased(bytes), keeper, limits, speed(), isOnline(), now(), later(act, milliseconds),
-   *   random()}; `ask` as of ask.js; `keeper` as of keeper.js; `speed` in
-   *   bytes a second, or null; `later` answers a function that stops it
+   *   onChange(), onStored(item), onHalt(), onLineLost(), onReleased(bytes), keeper, limits, speed(), isOnline(), now(),
+   *   later(act, milliseconds), random()}; `ask` as of ask.js; `keeper` as of keeper.js; `speed` in bytes a second, or
+   *   null; `later` answers a function that stops it
    */
   constructor(outside) {
     const { onChange, onStored, onHalt, onLineLost, keeper, limits, speed, isOnline, now, later, random } =
@@ -269,7 +269,7 @@ export class UploadQueue {
         this.#lineUp(item);
         continue;
       }
-      this.#takeStored(item, image, true);
+      this.#takeStored(item, true);
       if (isLighter) Object.assign(item, { isLighter, file }); // it can be sent as well
     }
     this.#pump();
@@ -351,7 +351,7 @@ export class UploadQueue {
   #takeOutcome(item, outcome) {
     this.pace.note(outcome.kind);
     if (outcome.kind === "stored") {
-      this.#takeStored(item, outcome.imageId, outcome.duplicate);
+      this.#takeStored(item, outcome.duplicate);
     } else if (outcome.kind === "retry") {
       if (outcome.cause === "network") {
         item.mayBeThere = true;
@@ -367,8 +367,7 @@ export class UploadQueue {
     }
   }
 
-  #takeStored(item, imageId, isDuplicate) {
-    item.imageId = imageId;
+  #takeStored(item, isDuplicate) {
     item.blobSize ??= item.size;
     this.#settle(item, isDuplicate && !item.mayBeThere ? "duplicate" : "done");
     this.onStored(item);

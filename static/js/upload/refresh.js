@@ -1,35 +1,26 @@
-// Tells the page that photos are safe, and has the grid fetched again while the rest is on its way. The grid's own
-// script (static/js/grid/refresh.js) merges what comes, so that nothing moves under a person's hands.
+// Has the grid fetched again while the rest is on its way. The grid's own script (static/js/grid/refresh.js) merges what
+// comes, so that nothing moves under a person's hands.
 
-/** Least time between two "upload:stored" events, and between two fetches of the grid, in milliseconds. */
-const EVENT_PAUSE = 2_000;
+/** Photos that become safe in so many milliseconds come together. */
+const PAUSE = 2_000;
+/** Least time between two fetches of the grid, in milliseconds. */
 const GRID_PAUSE = 5_000;
 
 export class Refresher {
-  #ids = [];
   #timer = 0;
   #fetchedAt = Number.NEGATIVE_INFINITY;
   #isStale = false;
 
-  constructor(galleryId) {
-    this.galleryId = galleryId;
+  /** A photo is safe; the grid will show it soon. */
+  add() {
+    this.#isStale = true;
+    this.#timer ||= setTimeout(() => this.flush(), PAUSE);
   }
 
-  /** A photo is safe; tell the page soon. */
-  add(id) {
-    this.#ids.push(id);
-    this.#timer ||= setTimeout(() => this.flush(), EVENT_PAUSE);
-  }
-
-  /** Tell the page now. `isLast`: nothing more is coming, so the grid is fetched even if it was a moment ago. */
+  /** `isLast`: nothing more is coming, so the grid is fetched even if it was a moment ago. */
   flush(isLast = false) {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    if (this.#ids.length > 0) {
-      const detail = { galleryId: this.galleryId, ids: this.#ids.splice(0) };
-      document.dispatchEvent(new CustomEvent("upload:stored", { detail }));
-      this.#isStale = true;
-    }
     if (this.#isStale && (isLast || performance.now() - this.#fetchedAt >= GRID_PAUSE)) this.#fetchGrid();
   }
 

@@ -12,7 +12,7 @@ export function readPerson(page = document) {
   return page.querySelector(PERSON)?.content ?? "";
 }
 
-/** Fetch this page again and take its token, for all that is on the page. @returns whether the same person is signed in here */
+/** Take the token of a fresh copy of this page, for all of it. @returns whether the same person is signed in here */
 export async function renewToken() {
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });

@@ -41,7 +41,8 @@ export class Uploader {
     this.keeper = new Keeper({ vault: this.vault, tab: this.tab, onShort: () => this.#update() });
     this.pool = new WorkerPool({ url: worker });
     this.speedometer = new Speedometer(readSettings().speed);
-    this.refresher = new Refresher(gallery);
+    this.galleryId = gallery;
+    this.refresher = new Refresher();
     this.screen = new ScreenLock();
     this.queue = new UploadQueue({
       hash: (file, signal) => this.pool.hash(file, signal),
@@ -185,7 +186,7 @@ export class Uploader {
       isShort: this.keeper.isShort,
       isGuess: items.some((item) => !isSettled(item) && item.blobSize === undefined),
       wouldLose: this.#wouldLose(),
-      elsewhere: items.find((item) => item.target.galleryId !== this.refresher.galleryId)?.target ?? null,
+      elsewhere: items.find((item) => item.target.galleryId !== this.galleryId)?.target ?? null,
       summary: this.queue.summary(),
       retryable: items.filter((item) => item.state === "failed" && item.canRetry).length,
       speed,
@@ -214,8 +215,8 @@ export class Uploader {
 
   #noteStored(item) {
     this.#hasRenewed = false;
-    const isHere = item.target.galleryId === this.refresher.galleryId;
-    if (isHere && item.state === "done") this.refresher.add(item.imageId);
+    const isHere = item.target.galleryId === this.galleryId;
+    if (isHere && item.state === "done") this.refresher.add();
   }
 
   /** A page that was open while its person signed in anew has an old token: that is put right without asking. */

@@ -1,4 +1,4 @@
-// One member of the pool: takes {id, task, file, options}, answers {id, result} or {id, error}. Says at once what it can.
+// One member of the pool: takes {task, file, options}, answers {result} or {error}. Says at once whether it can draw.
 
 import { hashFile } from "./hash.js";
 import { prepare } from "./prepare.js";
@@ -11,9 +11,9 @@ const TASKS = {
 
 self.onmessage = async ({ data }) => {
   try {
-    self.postMessage({ id: data.id, result: await TASKS[data.task](data) });
+    self.postMessage({ result: await TASKS[data.task](data) });
   } catch (error) {
-    self.postMessage({ id: data.id, error: error instanceof Error ? error.name : "Error" });
+    self.postMessage({ error: error instanceof Error ? error.name : "Error" });
   }
 };
 
