@@ -97,6 +97,7 @@ def upload_target(gallery: Gallery) -> dict[str, str]:
     return {
         "galleryId": gallery.hex,
         "title": gallery.title,
+        "galleryUrl": gallery.get_absolute_url(),
         "uploadUrl": reverse("galleries:image-upload", args=arguments),
         "checkUrl": reverse("galleries:image-check", args=arguments),
     }

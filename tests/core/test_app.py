@@ -92,6 +92,7 @@ def test_new_gallery_for_the_uploader(client: Client, alice: User) -> None:
     assert answer.json() == {
         "galleryId": made.hex,
         "title": "Trip",
+        "galleryUrl": f"/g/{made.hex}/",
         "uploadUrl": f"/g/{made.hex}/upload/",
         "checkUrl": f"/g/{made.hex}/check/",
     }

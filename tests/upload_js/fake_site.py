@@ -238,8 +238,8 @@ class _Handler(BaseHTTPRequestHandler):
         """A gallery of its own."""
         title = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())["title"][0]
         place = f"/g/{self.site.gallery}-{title.lower()}/"
-        target = {"galleryId": title, "title": title, "uploadUrl": f"{place}upload/", "checkUrl": f"{place}check/"}
-        self._answer_json(201, target)
+        addresses = {"galleryUrl": place, "uploadUrl": f"{place}upload/", "checkUrl": f"{place}check/"}
+        self._answer_json(201, {"galleryId": title, "title": title} | addresses)
 
     def _check(self) -> None:
         """Which of these were stored already."""
@@ -340,7 +340,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self) -> str:
         template = engines["django"].from_string(HTML)
-        gallery = {"hex": self.site.gallery, "title": "Summer & <sea>", "retention": "7d"}
+        gallery = {
+            "hex": self.site.gallery,
+            "get_absolute_url": self.site.path,
+            "title": "Summer & <sea>",
+            "retention": "7d",
+        }
         context = {
             "gallery": gallery,
             "upload_url": f"{self.site.path}upload/",

@@ -15,8 +15,8 @@ export class Desk {
   constructor(root, { take, tellNotFetched }) {
     this.root = root;
     this.tellNotFetched = tellNotFetched;
-    const { url, checkUrl, gallery, title } = root.dataset;
-    this.target = { galleryId: gallery, uploadUrl: url, checkUrl, title };
+    const { url, checkUrl, gallery, galleryUrl, title } = root.dataset;
+    this.target = { galleryId: gallery, galleryUrl, uploadUrl: url, checkUrl, title };
     this.#reach = once(async () => {
       const { Uploader } = await import("./uploader.js");
       return new Uploader(root, this.#options);

@@ -3,7 +3,10 @@
 import { readToken } from "./token.js";
 import { countPhotos } from "./words.js";
 
-/** @returns the target {galleryId, title, uploadUrl, checkUrl}; rejects with an error whose `sentence` may be shown */
+/**
+ * @returns the target {galleryId, title, galleryUrl, uploadUrl, checkUrl}; rejects with an error whose `sentence` may be
+ *   shown
+ */
 export async function createGallery(url, title, retention) {
   const answer = await fetch(url, {
     method: "POST",

@@ -6,7 +6,7 @@ const MOVING = ["waiting", "compressing", "sending", "checking"];
 const SETTLED = ["done", "duplicate", "failed", "cancelled"];
 const SAFE = ["done", "duplicate"];
 
-/** @param known {file, target: {galleryId, uploadUrl, checkUrl, title}, batch: {id, total}, key, ...}, fresh or kept */
+/** @param known {file, target (as of destination.js), batch: {id, total}, key, ...}, fresh or kept */
 export function createItem({
   file,
   blob,

@@ -18,14 +18,14 @@ async function show(list, vault, tab) {
   list.hidden = !offer;
 }
 
-function line({ title, left, lost, uploadUrl, keys }, onForget) {
+function line({ title, left, lost, galleryUrl, keys }, onForget) {
   const words = document.createElement("p");
   const send = left > 0 ? `${countPhotos(left)} still to send to ${title}.` : "";
   const again = lost > 0 ? `${countPhotos(lost)} to choose again for ${title}.` : "";
   words.textContent = `${send} ${again}`.trim();
   const go = document.createElement("a");
   go.className = "button small";
-  go.href = `${uploadUrl.replace(/upload\/$/, "")}#continue`;
+  go.href = `${galleryUrl}#continue`;
   go.textContent = left > 0 ? "Continue" : "Open";
   const drop = document.createElement("button");
   drop.className = "button quiet small";

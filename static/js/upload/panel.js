@@ -163,7 +163,7 @@ export class Panel {
     this.part("elsewhere").hidden = !target;
     if (!target) return;
     const link = this.part("elsewhere").querySelector("a");
-    link.href = target.uploadUrl.replace(/upload\/$/, "");
+    link.href = target.galleryUrl;
     write(link, target.title);
   }
 

@@ -1,5 +1,6 @@
 // What is still to come: bytes and seconds, corrected as it goes. Pure.
 
+import { isSafe } from "./item.js";
 import { QUALITIES } from "./qualities.js";
 
 /** Seconds a core needs for a 12 MP photo before any was measured. */
@@ -69,10 +70,6 @@ function fraction(live, expected) {
     isSafe(item) ? expected(item) : 0.9 * Math.min(item.sent, expected(item)),
   );
   return total > 0 ? Math.min(1, safe / total) : 0;
-}
-
-function isSafe(item) {
-  return item.state === "done" || item.state === "duplicate";
 }
 
 function sum(items, value) {

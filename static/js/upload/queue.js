@@ -78,7 +78,7 @@ export class UploadQueue {
     return Math.max(0, this.#holdUntil - this.now());
   }
 
-  /** @param target {galleryId, uploadUrl, checkUrl, title} */
+  /** @param target as of destination.js */
   add(files, target) {
     const batch = { id: this.newKey(), total: files.length };
     this.#enter(files.map((file) => createItem({ file, target, batch, key: this.newKey() })));

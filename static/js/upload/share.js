@@ -37,7 +37,7 @@ async function move(shared, target) {
   });
   const keys = shared.map(({ key }) => key); // no others: meanwhile more may have been shared, into another window
   await vault.moveShared(keys, records);
-  location.assign(`${target.uploadUrl.replace(/upload\/$/, "")}#continue`);
+  location.assign(`${target.galleryUrl}#continue`);
 }
 
 async function makeOnce(title, retention) {

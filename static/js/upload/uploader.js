@@ -82,7 +82,7 @@ export class Uploader {
     if (readPerson()) onGoodbye(readPerson(), () => this.#abandon());
   }
 
-  /** @param target {galleryId, uploadUrl, checkUrl, title} */
+  /** @param target as of destination.js */
   add(files, target) {
     if (files.length === 0) return;
     this.queue.add(files, target);
