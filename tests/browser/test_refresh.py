@@ -1,4 +1,4 @@
-"""A grid that is filled while it is open shows every photo, also when it outgrows its first page."""
+"""A grid that changes while it is open shows every photo, and takes nothing away from under a person's hands."""
 
 from __future__ import annotations
 
@@ -6,11 +6,38 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_main_job import OpenWindow, make_gallery
+from tests.live import LiveSite
 from tests.pictures import jpeg
 
 pytestmark = pytest.mark.browser
 
 MANY = 75  # more than one page
+PAGE = 60
+FILL = """
+from datetime import UTC, datetime
+from django.utils import timezone
+from galleries.models import Gallery
+from galleries.uploads import UploadOptions
+from gallery_site.accounts.models import User
+from tests.pictures import jpeg, store
+owner = User.objects.get(username={person!r})
+gallery, _ = Gallery.objects.get_or_create(owner=owner, title="Full", defaults=dict(created_at=timezone.now()))
+for seed in range({first}, {end}):
+    store(gallery, jpeg(seed), options=UploadOptions(taken_at=datetime(2020, 1, 1, tzinfo=UTC) if {old} else None))
+print(gallery.hex)
+"""
+TO_THE_END = "scrollTo(0, document.documentElement.scrollHeight)"
+MERGE = """() => new Promise(done => {
+    grid.addEventListener("tiles-changed", () => done(), { once: true });
+    document.body.dispatchEvent(new CustomEvent("images-changed"));
+})"""
+
+
+def fill(site: LiveSite, person: str, seeds: range, *, old: bool = False) -> str:
+    """Put photos into a gallery of this person, behind its pages' backs; returns its path. Those that are ``old`` come
+    after all others."""
+    program = FILL.format(person=person, first=seeds.start, end=seeds.stop, old=old)
+    return f"/g/{site.manage('shell', '-v0', '-c', program).stdout.strip()}/"
 
 
 def test_grid_that_outgrows_its_first_page_leads_to_the_rest(visitor: OpenWindow, person: str) -> None:
@@ -28,3 +55,53 @@ def test_grid_that_outgrows_its_first_page_leads_to_the_rest(visitor: OpenWindow
             break
     names = page.locator("#grid .tile-link").evaluate_all("links => links.map(link => link.dataset.name)")
     assert sorted(names) == sorted(f"{n}.jpg" for n in range(MANY))
+
+
+def test_grid_that_was_loaded_to_its_end_keeps_its_tiles_and_checks(
+    site: LiveSite, visitor: OpenWindow, person: str
+) -> None:
+    address = fill(site, person, range(PAGE + 2))
+    window = visitor()
+    page = window.page
+    window.sign_in(person)
+    window.open(address)
+    page.evaluate(TO_THE_END)
+    tiles = page.locator("#grid .tile")
+    expect(tiles).to_have_count(PAGE + 2)
+    page.locator("#grid .tile .check").last.click()
+    expect(page.locator("html")).to_have_attribute("data-selecting", "")
+    page.evaluate(MERGE)
+    expect(tiles).to_have_count(PAGE + 2)
+    fill(site, person, range(PAGE + 2, PAGE + 3))
+    page.evaluate(MERGE)
+    expect(tiles).to_have_count(PAGE + 3)
+    expect(page.locator("#grid .tile input").last).to_be_checked()
+    expect(page.locator("[data-more]")).to_have_count(0)
+
+
+def test_what_is_open_or_selected_stays_while_photos_come_in_between(
+    site: LiveSite, visitor: OpenWindow, person: str
+) -> None:
+    """The last page has to be fetched again for them: that waits until nobody is at it."""
+    address = fill(site, person, range(PAGE + 2))
+    window = visitor()
+    page = window.page
+    window.sign_in(person)
+    window.open(address)
+    page.evaluate(TO_THE_END)
+    tiles = page.locator("#grid .tile")
+    expect(tiles).to_have_count(PAGE + 2)
+    page.locator("#grid .tile-link").last.click()
+    place = page.locator("dialog#lightbox [data-place]")
+    expect(place).to_have_text(f"{PAGE + 2} of {PAGE + 2}")
+    fill(site, person, range(PAGE + 2, PAGE + 3), old=True)
+    page.evaluate(MERGE)
+    expect(place).to_have_text(f"{PAGE + 2} of {PAGE + 2}")
+    page.keyboard.press("Escape")
+    expect(page.locator("#grid .tile-link").last).to_be_focused()
+    page.evaluate(MERGE)
+    expect(page.locator("#grid .tile-link").nth(PAGE + 1)).to_be_focused()
+    page.keyboard.press("Home")
+    page.evaluate(MERGE)
+    page.evaluate(TO_THE_END)
+    expect(tiles).to_have_count(PAGE + 3)

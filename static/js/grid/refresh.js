@@ -1,7 +1,7 @@
 // New pictures take their places: the first page is fetched again and merged, so that nothing that is on the page
 // moves, loses its focus or its check. Asked for by "images-changed" (an action), and by the uploader through htmx.
 import { joinDays } from "./days.js";
-import { grid, tileOf } from "./tiles.js";
+import { checkOf, countAll, grid, tileOf, tiles } from "./tiles.js";
 
 const PAUSE = 1000; // ms from the last of several actions
 
@@ -35,16 +35,22 @@ function update(known, fresh) {
   else delete known.dataset.expires;
 }
 
-// A grid that showed everything has outgrown its first page: from there on the link to the next page brings the rest,
-// what was there and what came in between.
+// A grid that showed everything lacks photos beyond its first page: from there on the link to the next page brings the
+// rest, what was there and what came in between. That waits for another merge while somebody is at what was there.
 function continueAfter(last, more) {
-  for (const tile of grid.querySelectorAll(".tile")) {
-    if (last.compareDocumentPosition(tile) & Node.DOCUMENT_POSITION_FOLLOWING) tile.remove();
-  }
+  const beyond = [...grid.querySelectorAll(".tile")].filter(
+    (tile) => last.compareDocumentPosition(tile) & Node.DOCUMENT_POSITION_FOLLOWING,
+  );
+  if (beyond.some(isInUse) || document.querySelector("[data-lightbox][open]")) return;
+  for (const tile of beyond) tile.remove();
   for (const day of grid.querySelectorAll(".day")) {
     if (!day.querySelector(".tile")) day.remove();
   }
   grid.append(more);
+}
+
+function isInUse(tile) {
+  return tile.contains(document.activeElement) || checkOf(tile.querySelector("[data-id]")).checked;
 }
 
 /** The class that says how wide a day is, and for how many tiles it says so. */
@@ -67,7 +73,7 @@ function merge(page) {
     else place(fresh, fresh.closest(".day"), after);
     after = known ?? fresh;
   }
-  if (more && !grid.querySelector(".more")) continueAfter(after, more);
+  if (more && !grid.querySelector(".more") && tiles().length < countAll()) continueAfter(after, more);
   joinDays();
   for (const day of grid.querySelectorAll(".day")) {
     const { count, name } = widths.get(day.dataset.day) ?? widthOf(day);

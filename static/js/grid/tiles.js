@@ -6,6 +6,11 @@ export function tiles() {
   return [...grid.querySelectorAll(".tile:not([hidden]) > [data-id]")];
 }
 
+/** How many photos the gallery holds, on this page or not, as the server said last. */
+export function countAll() {
+  return Number(document.getElementById("gallery-summary").dataset.count);
+}
+
 export function tileOf(id) {
   return document.getElementById(`tile-${id}`);
 }

@@ -1,6 +1,6 @@
 // The lightbox: opens a tile of the grid over the page, at the address of its own that every picture has. Back closes
 // it; so do Escape, a pull down and a click beside the picture. Without it that address is a page (image.html).
-import { checkOf, grid, tileOf, tiles } from "../grid/tiles.js";
+import { checkOf, countAll, grid, tileOf, tiles } from "../grid/tiles.js";
 import { askForMore } from "../grid/more.js";
 import { Controls } from "./controls.js";
 import { Facts } from "./facts.js";
@@ -26,7 +26,7 @@ function show(link) {
   const all = tiles();
   const index = all.indexOf(link);
   stage.show(all[index - 1] ?? null, link, all[index + 1] ?? null);
-  const total = document.querySelector("[data-more]") ? Number(grid.dataset.count) : all.length;
+  const total = document.querySelector("[data-more]") ? countAll() : all.length;
   const place = `${index + 1} of ${Math.max(total, all.length)}`;
   part("name").textContent = link.dataset.name;
   part("place").textContent = place;
