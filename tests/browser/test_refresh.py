@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -105,3 +107,31 @@ def test_what_is_open_or_selected_stays_while_photos_come_in_between(
     page.evaluate(MERGE)
     page.evaluate(TO_THE_END)
     expect(tiles).to_have_count(PAGE + 3)
+
+
+def test_open_photo_keeps_its_zoom_and_what_was_chosen_in_its_facts(
+    site: LiveSite, visitor: OpenWindow, person: str
+) -> None:
+    address = fill(site, person, range(2))
+    window = visitor()
+    page = window.page
+    window.sign_in(person)
+    window.open(address)
+    page.locator("#grid .tile-link").last.click()
+    dialog = page.locator("dialog#lightbox")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("i")
+    end, keep = dialog.locator(".facts > p"), dialog.locator("select[name=retention]")
+    keep.select_option("1y")
+    page.keyboard.press("+")
+    frame, zoomed = dialog.locator(".slide:not([inert]) .slide-frame"), re.compile(r"scale\(1\.5\)")
+    expect(frame).to_have_attribute("style", zoomed)
+    fill(site, person, range(2, 3))
+    page.evaluate(MERGE)
+    expect(dialog.locator("[data-place]")).to_have_text("3 of 3")
+    expect(frame).to_have_attribute("style", zoomed)
+    expect(keep).to_have_value("1y")
+    before = end.inner_text()
+    dialog.get_by_role("button", name="Keep", exact=True).click()
+    expect(end).not_to_have_text(before)  # they follow what was done
+    expect(keep).to_have_value("1y")

@@ -23,23 +23,27 @@ function current() {
 }
 
 function show(link) {
-  const all = tiles();
-  const index = all.indexOf(link);
-  stage.show(all[index - 1] ?? null, link, all[index + 1] ?? null);
-  const total = document.querySelector("[data-more]") ? countAll() : all.length;
-  const place = `${index + 1} of ${Math.max(total, all.length)}`;
+  place(link);
   part("name").textContent = link.dataset.name;
-  part("place").textContent = place;
-  part("announce").textContent = `${link.dataset.name}, ${place}`;
+  part("announce").textContent = `${link.dataset.name}, ${part("place").textContent}`;
   const download = part("download"); // A visitor may have none.
   if (download) {
     download.href = link.dataset.original;
     download.dataset.name = link.dataset.name;
   }
+  document.title = link.dataset.name;
+}
+
+/** Puts the picture between its neighbours; also when only these, or its facts, may have changed. */
+function place(link) {
+  const all = tiles();
+  const index = all.indexOf(link);
+  stage.show(all[index - 1] ?? null, link, all[index + 1] ?? null);
+  const total = document.querySelector("[data-more]") ? countAll() : all.length;
+  part("place").textContent = `${index + 1} of ${Math.max(total, all.length)}`;
   part("previous").disabled = index <= 0;
   part("next").disabled = index >= all.length - 1;
-  document.title = link.dataset.name;
-  facts.load(link.href);
+  facts.load(link);
   if (index >= all.length - NEAR_END) askForMore();
 }
 
@@ -127,7 +131,7 @@ dialog.addEventListener("click", (event) => {
   if (button.matches("[data-close]")) close();
   else if (button.matches("[data-previous]")) step(-1);
   else if (button.matches("[data-next]")) step(1);
-  else if (button.matches("[data-facts-toggle]")) facts.toggle(current().href);
+  else if (button.matches("[data-facts-toggle]")) facts.toggle(current());
   else if (button.matches("[data-delete]")) remove();
 });
 
@@ -135,7 +139,7 @@ const KEYS = {
   ArrowLeft: () => step(-1),
   ArrowRight: () => step(1),
   Delete: remove,
-  i: () => facts.toggle(current().href),
+  i: () => facts.toggle(current()),
   "+": () => stage.zoom(1.5),
   "=": () => stage.zoom(1.5),
   "-": () => stage.zoom(1 / 1.5),
@@ -164,7 +168,7 @@ grid.addEventListener("tiles-changed", () => {
   const link = current();
   if (!dialog.open || !link) return;
   if (!link.parentElement.hidden) {
-    show(link);
+    place(link);
     return;
   }
   const all = [...grid.querySelectorAll("[data-id]")];
@@ -175,4 +179,4 @@ grid.addEventListener("tiles-changed", () => {
   show(next);
   history.replaceState({ lightbox: next.dataset.id }, "", next.href);
 });
-grid.addEventListener("htmx:afterSettle", () => dialog.open && current() && show(current()));
+grid.addEventListener("htmx:afterSettle", () => dialog.open && current() && place(current()));

@@ -20,21 +20,24 @@ export class Stage {
     return this.slides[1] ?? null;
   }
 
-  /** Shows these tiles (null where there is none); slides that are there already are kept. */
+  /** Shows these tiles (null where there is none); slides that are there already are kept, and so is the view of the one
+   *  that stays in the middle. */
   show(previous, current, next) {
+    const view = this.current?.link === current ? this.current.view : WHOLE;
     const known = new Map(this.slides.filter(Boolean).map((slide) => [slide.link, slide]));
     this.slides = [previous, current, next].map((link) => link && (known.get(link) ?? new Slide(link)));
     this.element.replaceChildren(...this.slides.filter(Boolean).map((slide) => slide.element));
     this.slides.forEach((slide, index) => {
       slide?.setCurrent(index === 1, slide.link.dataset.name);
     });
-    this.layout();
+    this.layout(view);
   }
 
-  layout() {
+  layout(view = WHOLE) {
     const size = this.size;
     if (!size.width || !this.current) return;
     for (const slide of this.slides) slide?.layout(size);
+    this.current.show(view);
     this.slide(0);
   }
 
