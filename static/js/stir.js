@@ -3,7 +3,8 @@
 
 const STIRS = ["pointermove", "pointerdown", "keydown", "scroll", "dragenter"];
 const PATIENCE = 5000; // ms that a press waits; then it does what it does without script
-const PRESSED = "button, a[data-id], a[data-upload-choose]"; // other links lead away and need nothing of ours
+// Other links lead away and need nothing of ours; the picker opens in the press itself (upload/index.js).
+const PRESSED = "button:not([data-upload-choose]), a[data-id]";
 
 let stirNow;
 /** Resolves when somebody moves a pointer, presses, types or scrolls for the first time, or when `stir` is called. */
@@ -13,7 +14,7 @@ const stirred = new Promise((resolve) => {
 
 let missing = 0; // what is not there yet
 let isPatient = true;
-const held = []; // what happens again when it is
+const held = new Map(); // what happens again when it is: once for each key, however often it was asked for
 
 /** As if somebody had. */
 export function stir() {
@@ -31,17 +32,19 @@ export async function fetchForHands(fetchIt) {
 }
 
 function release() {
-  for (const again of held.splice(0)) again();
+  const acts = [...held.values()];
+  held.clear();
+  for (const again of acts) again();
 }
 
-function hold(again) {
-  if (held.length === 0) {
+function hold(key, again) {
+  if (held.size === 0) {
     setTimeout(() => {
       isPatient = missing === 0;
       release();
     }, PATIENCE);
   }
-  held.push(again);
+  held.set(key, again);
   stir();
 }
 
@@ -59,7 +62,7 @@ addEventListener(
     if (!pressed || !isPlain || !isAwaited()) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    hold(() => pressed.click());
+    hold(pressed, () => pressed.click());
   },
   true,
 );
@@ -67,7 +70,7 @@ addEventListener(
 addEventListener(
   "keydown",
   (event) => {
-    if (isAwaited()) hold(() => event.target.dispatchEvent(new KeyboardEvent("keydown", event)));
+    if (isAwaited()) hold(event, () => event.target.dispatchEvent(new KeyboardEvent("keydown", event)));
   },
   true,
 );

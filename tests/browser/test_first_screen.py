@@ -11,6 +11,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Visitor
 from tests.browser.test_main_job import PHOTOS, add_photos, make_gallery
+from tests.photos import path
 
 pytestmark = pytest.mark.browser
 
@@ -68,6 +69,32 @@ def test_presses_and_keys_before_that_wait_for_it(gallery: Shut) -> None:
     expect(gallery.page.locator("dialog.lightbox")).to_be_visible()
     gallery.page.keyboard.press("Escape")
     expect(tiles.first).to_be_focused()
+
+
+def test_impatient_presses_count_as_one(gallery: Shut) -> None:
+    waiting: list[Route] = []
+    gallery.page.route(LATE, lambda route: waiting.append(route))
+    gallery.open()
+    before = gallery.page.evaluate("history.length")
+    with gallery.page.expect_request(LATE):
+        gallery.page.locator(".tile-link").first.click()
+    gallery.page.locator(".tile-link").first.click()
+    waiting[0].continue_()
+    expect(gallery.page.locator("dialog.lightbox")).to_be_visible()
+    assert gallery.page.evaluate("history.length") == before + 1
+
+
+def test_picker_opens_in_the_press_itself(gallery: Shut) -> None:
+    """Safari opens none for a press that waited. What is chosen waits for the uploader instead."""
+    waiting: list[Route] = []
+    gallery.page.route("**/desk*.js", lambda route: waiting.append(route))
+    gallery.open()
+    with gallery.page.expect_request("**/desk*.js"), gallery.page.expect_file_chooser() as chooser:
+        gallery.page.get_by_role("link", name="Add photos").first.click()
+    chooser.value.set_files(str(path(PHOTOS[2])))
+    waiting[0].continue_()
+    expect(gallery.page.locator("#grid .tile")).to_have_count(3)
+    assert "#" not in gallery.page.url
 
 
 def test_without_it_a_photo_opens_on_its_own_page(gallery: Shut) -> None:

@@ -1,10 +1,10 @@
-// Where photos are handed in: the buttons and choices of the uploader, and the question about a folder. The uploader itself
+// Where photos are handed in: the ways and choices of the uploader, and the question about a folder. The uploader itself
 // is fetched right after this.
 
 import { once } from "../once.js";
 import { wireChoices } from "./choices.js";
 import { askForFolder, createGallery } from "./destination.js";
-import { hasPoorPicker, wireWays } from "./ways.js";
+import { wireWays } from "./ways.js";
 
 export class Desk {
   #options = {};
@@ -51,21 +51,18 @@ export class Desk {
     return createGallery(createUrl, folder.slice(0, 100), retention).catch(() => this.target);
   }
 
-  /** Whatever has [data-upload-choose] opens the same picker. */
   #press(event) {
-    const trigger = event.target.closest?.("[data-upload-choose], [data-upload-options]");
-    if (!trigger) return;
-    event.preventDefault(); // a link to the plain form
-    if (trigger.matches("[data-upload-options]")) this.#showOptions();
-    else if (hasPoorPicker()) this.#showWays();
-    else this.root.querySelector("form input[type=file]").click();
+    if (!event.target.closest?.("[data-upload-options]")) return;
+    event.preventDefault();
+    this.#showOptions();
   }
 
   #openPanel() {
     return this.#reach().then(({ panel }) => panel.open(), this.tellNotFetched);
   }
 
-  async #showWays() {
+  /** For a device whose picker is poor. */
+  async showWays() {
     await this.#openPanel();
     this.root.querySelector('[data-way="photos"]').focus();
   }

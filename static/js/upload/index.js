@@ -6,6 +6,7 @@ import { once } from "../once.js";
 import { fetchForHands, stir } from "../stir.js";
 import { listenForDrops, listenForPaste } from "./drop.js";
 import { hasStore } from "./store_name.js";
+import { hasPoorPicker } from "./ways.js";
 
 const NOT_FETCHED =
   "The photos could not be added, because the connection is gone. Load the page again when it is back, and choose them again.";
@@ -20,12 +21,24 @@ function start(root) {
     return open();
   };
   const take = async (...chosen) => (await reach().catch(tellNotFetched))?.take(...chosen);
+  const showWays = async () => (await reach().catch(tellNotFetched))?.showWays();
 
   listenForDrops(root.querySelector('[data-part="veil"]'), take);
   listenForPaste(take);
+  listenForPress(root.querySelector("form"), showWays);
   listenForChoice(root.querySelector("form"), take);
   fetchForHands(open); // should that fail, it is asked for again when it is needed, and told then
   recover(root, reach);
+}
+
+/** Whatever has [data-upload-choose] opens the same picker, in the press itself: Safari opens none later. */
+function listenForPress(form, showWays) {
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest?.("[data-upload-choose]")) return;
+    event.preventDefault(); // a link to the plain form
+    if (hasPoorPicker()) showWays();
+    else form.querySelector("input[type=file]").click();
+  });
 }
 
 /** The plain form, of which [data-upload-choose] opens the picker. */
