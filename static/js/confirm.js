@@ -1,5 +1,5 @@
-// <button data-confirm="Delete 3 photos for good?">: asks in a dialog of ours before the form is sent, by the browser
-// or by htmx. Only what cannot be undone asks.
+// <button data-confirm="Delete 3 photos for good?">: asks in a dialog of ours before the browser sends the form.
+// Only what cannot be undone asks.
 
 function build(question, action) {
   const dialog = document.createElement("dialog");
@@ -39,10 +39,6 @@ export function ask(question, action, button) {
   });
 }
 
-function askFor(button) {
-  return ask(button.dataset.confirm, button.dataset.confirmAction ?? "Yes", button);
-}
-
 const agreed = new WeakSet();
 
 document.addEventListener("submit", async (event) => {
@@ -50,15 +46,23 @@ document.addEventListener("submit", async (event) => {
   if (!button?.dataset.confirm || agreed.has(button)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  if (!(await askFor(button))) return;
-  agreed.add(button);
-  event.target.requestSubmit(button);
-  agreed.delete(button);
+  const { confirm: question, confirmAction: action = "Yes" } = button.dataset;
+  if (await ask(question, action, button)) send(event.target, button);
 });
 
-document.body.addEventListener("htmx:confirm", async (event) => {
-  const button = event.detail.elt;
-  if (!button.dataset.confirm) return;
-  event.preventDefault();
-  if (await askFor(button)) event.detail.issueRequest(true);
-});
+function send(form, button) {
+  if (!form.requestSubmit) return sendPlainly(form, button);
+  agreed.add(button);
+  form.requestSubmit(button);
+  agreed.delete(button);
+}
+
+/** Safari before 16: the form cannot be told which button sends it. */
+function sendPlainly(form, button) {
+  const pressed = document.createElement("input");
+  pressed.type = "hidden";
+  pressed.name = button.name;
+  pressed.value = button.value;
+  form.append(pressed); // Without a name it is not sent.
+  form.submit();
+}
