@@ -1,6 +1,7 @@
 // Pictures are fetched with a pass that ends (DESIGN section 5). A page that stays open gets a fresh one in time, when
 // it becomes visible again, and once when a picture fails; what is loaded already is left alone.
 import { imageOf, withQuery, withQueries } from "./pass_addresses.js";
+import { serverSeconds } from "./server_clock.js";
 
 const EARLY = 60; // seconds before the end
 const AGAIN = 30; // seconds after a failure
@@ -10,10 +11,6 @@ const holder = document.querySelector("[data-pass-url]");
 
 let running = null;
 let timer = 0;
-
-function seconds() {
-  return Date.now() / 1000;
-}
 
 function rewrite(fresh) {
   const query = (address) => fresh.query || fresh.queries?.[imageOf(address)];
@@ -64,12 +61,12 @@ function refresh() {
 
 function schedule() {
   clearTimeout(timer);
-  const rest = Number(holder.dataset.passUntil) - EARLY - seconds();
+  const rest = Number(holder.dataset.passUntil) - EARLY - serverSeconds();
   timer = setTimeout(refresh, Math.max(rest, 5) * 1000);
 }
 
 function isStale() {
-  return Number(holder.dataset.passUntil) - EARLY <= seconds();
+  return Number(holder.dataset.passUntil) - EARLY <= serverSeconds();
 }
 
 if (holder && Number(holder.dataset.passUntil)) {

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.test_main_job import PHOTOS, OpenWindow, add_photos, make_gallery
+from tests.browser.test_refresh import fill
+from tests.live import LiveSite
 
 pytestmark = pytest.mark.browser
 
@@ -33,3 +37,22 @@ def test_pictures_load_after_their_pass_has_ended(visitor: OpenWindow, person: s
         expect(picture).to_have_js_property("complete", True)
         page.wait_for_function("one => one.naturalWidth > 0", arg=picture.element_handle())
     window.complaints = [each for each in window.complaints if "404" not in each]  # the stale addresses
+
+
+@pytest.mark.parametrize("wrong", [timedelta(hours=2), timedelta(hours=-2)], ids=["fast", "slow"])
+def test_photos_end_by_the_clock_of_the_server(
+    site: LiveSite, visitor: OpenWindow, person: str, wrong: timedelta
+) -> None:
+    address = fill(site, person, range(1), retention="1h")
+    window = visitor()
+    page = window.page
+    window.sign_in(person)
+    page.clock.install(time=datetime.now(UTC) + wrong)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/pass/" in request.url else None)
+    window.open(address)
+    page.clock.fast_forward("00:30")
+    expect(page.locator("#grid .tile:visible")).to_have_count(1)
+    assert asked == []  # its pass is as good as new
+    page.clock.fast_forward("01:00:00")
+    expect(page.locator("#grid .tile:visible")).to_have_count(0)

@@ -23,7 +23,8 @@ from galleries.uploads import UploadOptions
 from gallery_site.accounts.models import User
 from tests.pictures import jpeg, store
 owner = User.objects.get(username={person!r})
-gallery, _ = Gallery.objects.get_or_create(owner=owner, title="Full", defaults=dict(created_at=timezone.now()))
+gallery, _ = Gallery.objects.get_or_create(owner=owner, title="Full", retention={retention!r},
+                                           defaults=dict(created_at=timezone.now()))
 for seed in range({first}, {end}):
     store(gallery, jpeg(seed), options=UploadOptions(taken_at=datetime(2020, 1, 1, tzinfo=UTC) if {old} else None))
 print(gallery.hex)
@@ -35,10 +36,10 @@ MERGE = """() => new Promise(done => {
 })"""
 
 
-def fill(site: LiveSite, person: str, seeds: range, *, old: bool = False) -> str:
+def fill(site: LiveSite, person: str, seeds: range, *, old: bool = False, retention: str = "7d") -> str:
     """Put photos into a gallery of this person, behind its pages' backs; returns its path. Those that are ``old`` come
     after all others."""
-    program = FILL.format(person=person, first=seeds.start, end=seeds.stop, old=old)
+    program = FILL.format(person=person, first=seeds.start, end=seeds.stop, old=old, retention=retention)
     return f"/g/{site.manage('shell', '-v0', '-c', program).stdout.strip()}/"
 
 

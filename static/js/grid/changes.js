@@ -1,4 +1,5 @@
 // What the server says it did to images, and what the clock does: tiles go and come back without a new page.
+import { serverSeconds } from "../server_clock.js";
 import { grid, setHidden, tileOf, tiles } from "./tiles.js";
 
 const LONGEST = 2 ** 31 - 1; // ms that a timer can wait
@@ -26,7 +27,7 @@ document.body.addEventListener("images-restored", ({ detail }) => {
 let timer = 0;
 function hideExpired() {
   clearTimeout(timer);
-  const now = Date.now() / 1000;
+  const now = serverSeconds();
   const ends = tiles().map((link) => ({
     id: link.dataset.id,
     at: Number(link.parentElement.dataset.expires) || Infinity,
