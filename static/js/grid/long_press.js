@@ -5,13 +5,14 @@ const SLACK = 10; // px that a finger may move
 
 export function onLongPress(root, selector, act) {
   let timer = 0;
-  let start = null;
+  let start = null; // where a finger came down; Windows asks for a menu only when it has left
   let pressed = false;
 
   const cancel = () => clearTimeout(timer);
 
   root.addEventListener("pointerdown", (event) => {
     pressed = false;
+    start = null;
     cancel();
     const element = event.target.closest(selector);
     if (!element || event.pointerType !== "touch" || !event.isPrimary) return;
@@ -27,7 +28,7 @@ export function onLongPress(root, selector, act) {
   root.addEventListener("pointerup", cancel);
   root.addEventListener("pointercancel", cancel);
   root.addEventListener("contextmenu", (event) => {
-    if (start?.pointerType === "touch" && event.target.closest(selector)) event.preventDefault();
+    if (start && event.target.closest(selector)) event.preventDefault();
   });
   root.addEventListener(
     "click",

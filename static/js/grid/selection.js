@@ -79,10 +79,12 @@ grid.addEventListener("click", (event) => {
   }
 });
 
-onLongPress(grid, ".tile > [data-id]", (link) => {
-  toggle(link);
-  navigator.vibrate?.(10);
-});
+if (bar) {
+  onLongPress(grid, ".tile > [data-id]", (link) => {
+    toggle(link);
+    navigator.vibrate?.(10);
+  });
+}
 
 bar?.querySelector("[data-selection-clear]").addEventListener("click", () => {
   const first = selected()[0];
