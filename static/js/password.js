@@ -16,6 +16,5 @@ function toggle(button, field) {
   const shown = field.type === "text";
   field.type = shown ? "password" : "text";
   button.textContent = shown ? "Show" : "Hide";
-  button.setAttribute("aria-pressed", String(!shown));
   field.focus();
 }

@@ -69,6 +69,8 @@ def test_passkey_is_added_and_signs_in_alone(page: Page) -> None:
     page.wait_for_url("**/2fa/recovery-codes/")
     page.goto("/accounts/2fa/webauthn/")
     assert page.get_by_text("My phone").is_visible()
+    for act in ("Rename", "Remove"):
+        assert page.get_by_role("link", name=f"{act} My phone", exact=True).is_visible()
 
     page.goto("/accounts/2fa/webauthn/add/")
     page.get_by_role("button", name="Add passkey").click()
@@ -88,10 +90,11 @@ def test_password_is_shown_and_hidden(page: Page) -> None:
     page.goto("/accounts/signup/")
     field = page.get_by_label("Password", exact=True)
     field.fill("correct horse")
-    page.get_by_role("button", name="Show").click()
-    assert field.get_attribute("type") == "text"
-    page.get_by_role("button", name="Hide").click()
-    assert field.get_attribute("type") == "password"
+    for name, kind in (("Show", "text"), ("Hide", "password")):
+        button = page.get_by_role("button", name=name)
+        assert button.get_attribute("aria-pressed") is None  # "Hide, pressed" says the contrary of what a press does
+        button.click()
+        assert field.get_attribute("type") == kind
 
 
 def test_pages_work_without_scripts(site: LiveSite, browser: Browser) -> None:

@@ -13,6 +13,7 @@ export class Row {
     this.part("name").textContent = item.name;
     this.part("name").title = item.name;
     this.part("bar").setAttribute("aria-label", item.name);
+    this.part("act").setAttribute("aria-label", `Try again: ${item.name}`);
     for (const [part, act] of Object.entries({ act: "retry", hold: "hold", drop: "drop" })) {
       this.part(part).addEventListener("click", () => onAct(item, act));
     }
