@@ -7,6 +7,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.faults.web import Answer, Lost, ask
 from tests.headers.observatory import Page, score
 from tests.server.echo import Echo
 from tests.server.nginx import Nginx
-from tests.server.raw import say, status
+from tests.server.raw import connect, say, status
 from tests.server.site import Machine
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
@@ -262,6 +263,19 @@ def refused(front: Nginx, headers: dict[str, str]) -> Answer:
 def test_too_many_at_once(front: Nginx) -> None:
     check_page(refused(front, HTML), "rate_limited")
     check_problem(refused(front, {"Accept": "application/json"}), "rate_limited")
+
+
+def test_party_that_uploads_may_still_look_around(front: Nginx) -> None:
+    """What is on its way counts among uploads, up to their own number, and not among pages."""
+    upload = f"/api/v1/galleries/{'0' * 32}/images"
+    head = f"POST {upload} HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: 60000000\r\nExpect: 100-continue\r\n\r\n"
+    with ExitStack() as stack:
+        for _ in range(150):
+            line = stack.enter_context(connect(front.port))
+            line.sendall(head.encode())
+            assert status(line.recv(65536)) == 100  # nginx waits for the body, and so it counts
+        seen(front)
+        check_problem(ask(f"{front.address}{upload}", "POST", body=b"one more"), "rate_limited")
 
 
 def test_behind_a_front_each_visitor_has_his_own_limit(behind: Nginx) -> None:

@@ -68,6 +68,7 @@ NUMBERS = {
         "client_max_body_size 1m",
         "client_max_body_size 65m",
         "limit_conn image_gallery_connections 20",
+        "limit_conn image_gallery_photos 150",
         "proxy_request_buffering on",
         "proxy_connect_timeout 3s",
         "proxy_read_timeout 75s",
