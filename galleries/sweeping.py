@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from cleanup_lambda.sweep import MASS_FLOOR, Due, Report, Step, Visit, is_mass, is_same_wait, may_proceed, sweep
@@ -334,8 +334,19 @@ def _total(plan: SweepPlan) -> int:
     return galleries.aggregate(n=Sum("image_count"))["n"] or 0
 
 
-def _place(plan: SweepPlan) -> str:
-    return f"rows {plan.gallery.hex[:12]}" if plan.gallery else "rows"
+def _scope(plan: SweepPlan) -> str:
+    """What is swept, as the places of its holds begin: the random end of a gallery's id, or all rows."""
+    return plan.gallery.hex[-12:] if plan.gallery else "rows"
+
+
+def _place(plan: SweepPlan, boot: str) -> str:
+    """Each machine waits by its own clocks: with one hold for all, each would begin the hour of the other again."""
+    return f"{_scope(plan)} {boot[:7]}"
+
+
+def _holds(plan: SweepPlan) -> QuerySet[SweepHold]:
+    """Those of all machines."""
+    return SweepHold.objects.filter(place__startswith=_scope(plan))
 
 
 def _mass(plan: SweepPlan) -> int:
@@ -346,19 +357,19 @@ def _mass(plan: SweepPlan) -> int:
 
 def _forget_hold(plan: SweepPlan) -> None:
     """The next mass waits for its own second visit."""
-    hold = SweepHold.objects.filter(place=_place(plan))
-    if hold.exists() and _mass(plan) == 0:
-        hold.delete()
+    holds = _holds(plan)
+    if holds.exists() and _mass(plan) == 0:
+        holds.delete()
 
 
 def _held(plan: SweepPlan) -> int:
     """How many due images must wait for the second visit; 0 when the sweep may go on."""
-    place = _place(plan)
     due = _mass(plan)
     if due == 0:
-        SweepHold.objects.filter(place=place).delete()
+        _holds(plan).delete()
         return 0
     now = Visit(plan.now.timestamp(), _uptime(), _boot_id())
+    place = _place(plan, now.boot)
     hold = SweepHold.objects.filter(place=place).first()
     first = None if hold is None else Visit(hold.first_seen_at.timestamp(), hold.uptime, hold.boot)
     if may_proceed(first, now):  # the hold stays until the mass is gone: a run that is cut short may go on

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Max, Min, Sum
 
 from galleries.models import Gallery, Image, Invalidation, State, SweepHold, Usage
 from galleries.outbox import measure_backlog
@@ -59,7 +59,7 @@ def _due(now: datetime) -> list[Vital]:
     due = Image.objects.filter(state=State.READY, due_at__lte=now - settings.GRACE)
     found = due.aggregate(many=Count("id"), oldest=Min("due_at"))
     late = 0.0 if found["oldest"] is None else (now - settings.GRACE - found["oldest"]).total_seconds()
-    held = SweepHold.objects.aggregate(many=Sum("due"))["many"] or 0
+    held = SweepHold.objects.aggregate(many=Max("due"))["many"] or 0  # each machine saw the same ones
     return [
         Vital("due_images", "Photos past their grace that are still stored", found["many"]),
         Vital("oldest_due_seconds", "How long the oldest of them has been past its grace", late, SWEEP_LATE),

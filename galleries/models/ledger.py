@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -149,7 +148,7 @@ class Receipt(models.Model):
 
 
 class SweepHold(models.Model):
-    """A sweep so large that it waits for a second visit (the mass rule). At most one row per place."""
+    """A sweep so large that it waits for a second visit (the mass rule). A row for each machine that waits."""
 
     place = models.CharField(max_length=20, primary_key=True)
     first_seen_at = models.DateTimeField()
@@ -159,8 +158,3 @@ class SweepHold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.place}: {self.due} since {self.first_seen_at:%Y-%m-%d %H:%M}"
-
-    @staticmethod
-    def since(place: str) -> datetime | None:
-        """When the hold began, or None."""
-        return SweepHold.objects.filter(place=place).values_list("first_seen_at", flat=True).first()

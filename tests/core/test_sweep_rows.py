@@ -32,6 +32,7 @@ from galleries.sweeping import (
     reap_dead_uploads,
     run_sweep,
 )
+from galleries.vitals import read_vitals
 from gallery_site.ids import uuid7
 from tests.core.world import (
     DAY,
@@ -401,6 +402,11 @@ class Machine:
         monkeypatch.setattr(sweeping, "_uptime", lambda: self.uptime)
         monkeypatch.setattr(sweeping, "_boot_id", lambda: self.boot)
 
+    @property
+    def holds_since(self) -> datetime:
+        """When this machine saw the mass first."""
+        return SweepHold.objects.get(boot=self.boot).first_seen_at
+
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
@@ -413,10 +419,10 @@ def test_a_mass_sweep_waits_for_a_second_visit_an_hour_later(gallery: Gallery, m
     assert preview_sweep(make_plan(now)) == Report(due=51, bytes=510, held=51)
     assert not SweepHold.objects.exists(), "a preview is no visit"
     assert run_sweep(make_plan(now)) == Report(due=51, held=51)
-    assert SweepHold.since("rows") == now
+    assert machine.holds_since == now
     machine.uptime += 3_599
     assert run_sweep(make_plan(now + 3_599 * SECOND)).held == 51
-    assert SweepHold.since("rows") == now, "the visits in between do not begin the hour again"
+    assert machine.holds_since == now, "the visits in between do not begin the hour again"
     machine.uptime += 1
     assert run_sweep(make_plan(now + HOUR)).deleted == 51
     assert not SweepHold.objects.exists()
@@ -441,7 +447,7 @@ def test_a_clock_that_jumps_begins_the_hour_again(gallery: Gallery, machine: Mac
     machine.uptime += 1_800
     jumped = now + 3 * HOUR
     assert run_sweep(make_plan(jumped)).held == 51
-    assert SweepHold.since("rows") == jumped
+    assert machine.holds_since == jumped
     machine.uptime += 3_600
     assert run_sweep(make_plan(jumped + HOUR)).deleted == 51
 
@@ -454,6 +460,21 @@ def test_a_restart_begins_the_hour_again(gallery: Gallery, machine: Machine) -> 
     assert run_sweep(make_plan(now + HOUR)).held == 51
     machine.uptime += 3_600
     assert run_sweep(make_plan(now + 2 * HOUR)).deleted == 51
+
+
+def test_each_of_two_machines_waits_its_own_hour(gallery: Gallery, machine: Machine) -> None:
+    """Their clocks cannot be compared, and neither begins the other's hour again."""
+    _fill(gallery, 51, START)
+    now = START + 2 * DAY
+    run_sweep(make_plan(now))
+    machine.uptime, machine.boot = 70_000.0, "boot of another machine"
+    run_sweep(make_plan(now + HOUR / 2))
+    machine.uptime += 1_800
+    assert run_sweep(make_plan(now + HOUR)).held == 51, "this one has waited for half an hour"
+    assert [vital.value for vital in read_vitals(now + HOUR) if vital.name == "held_images"] == [51]
+    machine.uptime, machine.boot = 4_600.0, "boot 1"
+    assert run_sweep(make_plan(now + HOUR)).deleted == 51
+    assert not SweepHold.objects.exists(), "the next mass waits anew on both"
 
 
 def test_fifteen_hundred_at_once_are_held(gallery: Gallery) -> None:
