@@ -5,18 +5,15 @@
 set -euo pipefail
 umask 077
 folder=${1:?backup.sh FOLDER}
-account=image-gallery
-data=${GALLERY_DATA_DIR:-/var/lib/image-gallery}
-database=${DATABASE_URL:-postgres:///$account}
-as=()
-if [ -z "${DATABASE_URL:-}" ]; then as=(runuser -u "$account" --); fi
+. "$(dirname "$(readlink -f "$0")")/told.sh"
+find_site
 
 [ ! -e "$folder" ] || { echo "$folder is there already." >&2; exit 2; }
 mkdir -p "$folder.part"
-"${as[@]}" pg_dump --format=custom --no-owner --no-privileges "$database" >"$folder.part/database.dump"
+"${AS[@]}" pg_dump --format=custom --no-owner --no-privileges "$DATABASE" >"$folder.part/database.dump"
 mkdir -p "$folder.part/media"
-cp -a --reflink=auto "$data/media/." "$folder.part/media/"
-[ ! -d /etc/image-gallery ] || [ -n "${DATABASE_URL:-}" ] || cp -a /etc/image-gallery "$folder.part/etc"
+cp -a --reflink=auto "$DATA/media/." "$folder.part/media/"
+[ ! -f "$ENVIRONMENT" ] || cp -a "$ETC" "$folder.part/etc"
 sync -f "$folder.part"
 mv "$folder.part" "$folder"
 echo "backed up to $folder"

@@ -14,19 +14,14 @@ set -euo pipefail
 umask 022
 
 SOURCE=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
-ETC=/etc/image-gallery
-ENVIRONMENT=$ETC/environment
+. "$SOURCE/deploy/told.sh"
 OPT=/opt/image-gallery
-STATE=/var/lib/image-gallery
-ACCOUNT=image-gallery
 PATIENCE=60 # seconds for a release to become ready
 KEPT=3      # releases
 
 say() { echo "image-gallery: $*"; }
 die() { echo "image-gallery: $*" >&2; exit 1; }
 
-# What the environment file says of NAME; the last line counts, as for systemd.
-told() { [ ! -f "$ENVIRONMENT" ] || sed -n "s/^$1=//p" "$ENVIRONMENT" | tail -1 | sed 's/^"\(.*\)"$/\1/'; }
 tell() { [ -n "$(told "$1")" ] || echo "$1=$2" >>"$ENVIRONMENT"; }
 
 own_database() {

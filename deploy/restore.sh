@@ -4,11 +4,8 @@
 # and what is left over.
 set -euo pipefail
 folder=${1:?restore.sh FOLDER}
-account=image-gallery
-data=${GALLERY_DATA_DIR:-/var/lib/image-gallery}
-database=${DATABASE_URL:-postgres:///$account}
-as=()
-if [ -z "${DATABASE_URL:-}" ]; then as=(runuser -u "$account" --); fi
+. "$(dirname "$(readlink -f "$0")")/told.sh"
+find_site
 
 [ -f "$folder/database.dump" ] && [ -d "$folder/media" ] || { echo "$folder is no backup." >&2; exit 2; }
 # All or nothing, and into an empty schema: a table that the backup does not know would stay otherwise.
@@ -16,7 +13,7 @@ if [ -z "${DATABASE_URL:-}" ]; then as=(runuser -u "$account" --); fi
   echo "SET client_min_messages = warning; BEGIN; DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
   pg_restore --no-owner --no-privileges --file=- "$folder/database.dump" | grep -v -E '^CREATE SCHEMA public;$'
   echo "COMMIT;"
-} | "${as[@]}" psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 --output=/dev/null "$database"
-mkdir -p "$data/media"
-cp -a --no-clobber --reflink=auto "$folder/media/." "$data/media/"
+} | "${AS[@]}" psql --quiet --no-psqlrc --set=ON_ERROR_STOP=1 --output=/dev/null "$DATABASE"
+mkdir -p "$DATA/media"
+cp -a --no-clobber --reflink=auto "$folder/media/." "$DATA/media/"
 echo "restored from $folder"

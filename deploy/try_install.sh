@@ -38,7 +38,7 @@ if [ ! -e "$MACHINE/.prepared" ]; then
   cp /etc/resolv.conf "$MACHINE/etc/resolv.conf"
   step "what the distribution gives"
   mkdir -p "$MACHINE/srv/image-gallery/deploy"
-  cp "$SOURCE/deploy/install.sh" "$MACHINE/srv/image-gallery/deploy/"
+  cp "$SOURCE"/deploy/{install,told}.sh "$MACHINE/srv/image-gallery/deploy/"
   systemd-nspawn --quiet --directory="$MACHINE" --register=no --keep-unit --pipe /srv/image-gallery/deploy/install.sh packages
   touch "$MACHINE/.prepared"
 fi

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from tests.server.nginx import Nginx
 from tests.server.services import Postgres
 from tests.server.site import CAST, Machine, ServerSite
 from tests.server.test_uploads import kept
+
+Done = subprocess.CompletedProcess[str]
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
 
@@ -106,16 +109,94 @@ def test_site_of_one_machine_moves_to_a_server(machine: Machine, tmp_path: Path)
     assert (last["objects"], last["copied"]) == (15, 0)  # all the others are there, and are what they were
 
 
-def run_script(name: str, folder: Path, site: ServerSite) -> subprocess.CompletedProcess[str]:
-    """deploy/NAME with the programs of the cluster's own version."""
-    path = f"{Postgres.program('pg_dump').parent}:{os.environ['PATH']}"
-    environment = {
-        "PATH": path,
-        "DATABASE_URL": site.environment["DATABASE_URL"],
-        "GALLERY_DATA_DIR": str(site.data_dir),
-    }
-    command = [str(ROOT / "deploy" / name), str(folder)]
-    return subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+def run_script(name: str, folder: Path, environment: dict[str, str], deploy: Path = ROOT / "deploy") -> Done:
+    """``deploy``/NAME with the programs of the cluster's own version, after those of ``deploy`` itself."""
+    path = f"{deploy}:{Postgres.program('pg_dump').parent}:{os.environ['PATH']}"
+    command = [str(deploy / name), str(folder)]
+    return subprocess.run(command, env={"PATH": path} | environment, check=False, capture_output=True, text=True)
+
+
+def told(site: ServerSite) -> dict[str, str]:
+    return {"DATABASE_URL": site.environment["DATABASE_URL"], "GALLERY_DATA_DIR": str(site.data_dir)}
+
+
+@dataclass
+class Installed:
+    """A server as install.sh leaves it, below ``home``: the scripts with its folders put into them."""
+
+    home: Path
+
+    def __post_init__(self) -> None:
+        self.etc, self.state, self.deploy = self.home / "etc", self.home / "state", self.home / "deploy"
+        for folder in (self.etc, self.state / "media", self.deploy):
+            folder.mkdir(parents=True)
+        for script in (ROOT / "deploy").glob("*.sh"):
+            text = script.read_text().replace("/etc/image-gallery", str(self.etc))
+            copy = self.deploy / script.name
+            copy.write_text(text.replace("/var/lib/image-gallery", str(self.state)))
+            copy.chmod(0o755)
+        self.program("runuser", 'shift 3; exec "$@"')  # this machine has no such account
+
+    def program(self, name: str, text: str) -> None:
+        """Put a program of that name before the system's."""
+        (self.deploy / name).write_text(f"#!/bin/bash\n{text}\n")
+        (self.deploy / name).chmod(0o755)
+
+    def is_told(self, **lines: str) -> None:
+        (self.etc / "environment").write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+
+    def run(self, name: str, folder: Path, **environment: str) -> Done:
+        return run_script(name, folder, environment, self.deploy)
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Installed:
+    return Installed(tmp_path / "installed")
+
+
+@pytest.fixture
+def used(machine: Machine) -> str:
+    """The address of a database that holds one table, ``of_the_site``."""
+    name = machine.postgres.copy("template0")
+    machine.postgres.execute("CREATE TABLE of_the_site (id int)", name)
+    return machine.postgres.address(name)
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_URL_FILE"])
+def test_backup_of_a_server_is_of_the_database_that_it_uses(
+    installed: Installed, used: str, name: str, tmp_path: Path
+) -> None:
+    secret = installed.etc / "database"
+    secret.write_text(f"{used}\n")
+    installed.is_told(**{"DATABASE_URL": "postgres:///before", name: str(secret) if name.endswith("FILE") else used})
+    done = installed.run("backup.sh", tmp_path / "backup")
+    assert done.returncode == 0, done.stderr
+    command = [Postgres.program("pg_restore"), "--list", tmp_path / "backup" / "database.dump"]
+    assert "of_the_site" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert (tmp_path / "backup" / "etc" / "environment").read_text() == (installed.etc / "environment").read_text()
+
+
+@pytest.mark.parametrize("script", ["backup.sh", "restore.sh"])
+def test_server_refuses_a_database_that_is_not_its_own(
+    machine: Machine, installed: Installed, used: str, script: str, tmp_path: Path
+) -> None:
+    installed.is_told(DATABASE_URL=used)
+    assert installed.run("backup.sh", tmp_path / "backup", DATABASE_URL=used).returncode == 0
+    other = machine.postgres.copy("template0")
+    machine.postgres.execute("CREATE TABLE of_another_site (id int)", other)
+    folder = tmp_path / ("new" if script == "backup.sh" else "backup")
+    done = installed.run(script, folder, DATABASE_URL=machine.postgres.address(other))
+    assert (done.returncode, "environment" in done.stderr) == (2, True)
+    assert not (tmp_path / "new").exists()
+    assert machine.postgres.execute("SELECT to_regclass('of_another_site')", other) == [("of_another_site",)]
+
+
+def test_backup_without_a_database_is_none(installed: Installed, tmp_path: Path) -> None:
+    installed.is_told(SITE_URL="https://photos.example.org")
+    assert installed.run("backup.sh", tmp_path / "backup").returncode == 2
+    (installed.etc / "environment").unlink()
+    assert installed.run("backup.sh", tmp_path / "backup").returncode == 2
+    assert not (tmp_path / "backup").exists()
 
 
 def test_backup_brings_back_what_was_destroyed(
@@ -125,9 +206,9 @@ def test_backup_brings_back_what_was_destroyed(
     for number in range(4):
         alice.upload(gallery, picture(500 + number))
     before = originals(alice, nginx.address)
-    done = run_script("backup.sh", tmp_path / "backup", site)  # the site runs
+    done = run_script("backup.sh", tmp_path / "backup", told(site))  # the site runs
     assert done.returncode == 0, done.stderr
-    assert run_script("backup.sh", tmp_path / "backup", site).returncode == 2  # never over another one
+    assert run_script("backup.sh", tmp_path / "backup", told(site)).returncode == 2  # never over another one
     site.stop()
 
     database = site.environment["DATABASE_URL"].rpartition("/")[2]
@@ -135,8 +216,8 @@ def test_backup_brings_back_what_was_destroyed(
     machine.postgres.execute(f"CREATE DATABASE {database}")
     machine.postgres.execute("CREATE TABLE of_a_newer_release (id int)", database)
     shutil.rmtree(site.data_dir / "media")
-    assert run_script("restore.sh", tmp_path / "nothing", site).returncode == 2
-    done = run_script("restore.sh", tmp_path / "backup", site)
+    assert run_script("restore.sh", tmp_path / "nothing", told(site)).returncode == 2
+    done = run_script("restore.sh", tmp_path / "backup", told(site))
     assert done.returncode == 0, done.stderr
     site.start()
     all_kept(alice, gallery, nginx.address, before)
