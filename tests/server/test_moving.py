@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -197,6 +199,42 @@ def test_backup_without_a_database_is_none(installed: Installed, tmp_path: Path)
     (installed.etc / "environment").unlink()
     assert installed.run("backup.sh", tmp_path / "backup").returncode == 2
     assert not (tmp_path / "backup").exists()
+
+
+@pytest.mark.parametrize("size", [1, 20_000])
+def test_backup_leaves_out_what_a_sweep_removes_meanwhile_and_nothing_else(
+    installed: Installed, used: str, size: int, tmp_path: Path
+) -> None:
+    """cp says what it copies and stands still when nobody listens: the pipe takes 4 KiB. It may write no file above
+    10 KiB, so that a larger one is an error of another kind."""
+    installed.is_told(DATABASE_URL=used)
+    folder = installed.state / "media" / "owner"
+    folder.mkdir()
+    for number in range(200):
+        (folder / f"{number}.jpg").write_bytes(b"x")
+    (installed.state / "media" / "z.jpg").write_bytes(b"x" * size)
+    heard = tmp_path / "heard"
+    os.mkfifo(heard)
+    cp = shutil.which("cp")
+    others = f'[[ "$*" == *media* ]] || exec {cp} "$@"'
+    installed.program("cp", f"{others}\ntrap '' XFSZ; ulimit -f 10; exec stdbuf --output=L {cp} -v \"$@\" >{heard}")
+    with ThreadPoolExecutor(1) as pool:
+        begun = pool.submit(installed.run, "backup.sh", tmp_path / "backup")
+        with heard.open("rb", buffering=0) as ear:
+            fcntl.fcntl(ear, fcntl.F_SETPIPE_SZ, 4096)
+            told_of = b""
+            while told_of.count(b"/owner/") < 3:  # of a second file in it: the first is copied, all names are known
+                told_of += ear.read(256)
+            shutil.rmtree(folder)
+            while ear.read(65_536):
+                pass
+        done = begun.result()
+    assert (done.returncode == 0) == (size == 1), done.stderr
+    assert ("File too large" in done.stderr) == (size > 1)
+    assert (tmp_path / "backup").exists() == (size == 1)
+    copied = tmp_path / ("backup" if size == 1 else "backup.part") / "media"
+    assert (copied / "z.jpg").exists()
+    assert 0 < len(list((copied / "owner").iterdir())) < 200
 
 
 def test_backup_brings_back_what_was_destroyed(
