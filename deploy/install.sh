@@ -132,7 +132,8 @@ units() { # as the release has them
 front() { # nginx: written for this host, tested, and taken into use without ending a connection
   install -d -o www-data -g www-data -m 0700 /var/cache/nginx
   python3 "$1/deploy/nginx_files.py" --etc /etc/nginx --site-url "$(told SITE_URL)" \
-    --hosts "$(told DJANGO_ALLOWED_HOSTS)" --fronts "$(told GALLERY_FRONT_PROXIES)"
+    --hosts "$(told DJANGO_ALLOWED_HOSTS)" --fronts "$(told GALLERY_FRONT_PROXIES)" \
+    --max-upload "$(told GALLERY_MAX_UPLOAD_BYTES)"
   rm -f /etc/nginx/sites-enabled/default
   nginx -t -q
   systemctl enable --quiet nginx

@@ -1,7 +1,8 @@
-"""nginx's configuration for one host, from ``deploy/nginx``: the site's names, and who in front is believed.
+"""nginx's configuration for one host, from ``deploy/nginx``: the site's names, who in front is believed, and how large
+a photo may be.
 
-``nginx_files.py --etc /etc/nginx --site-url URL [--hosts A,B] [--fronts CIDR,CIDR|any]``; install.sh runs it with the
-system's Python, so it is standard library only.
+``nginx_files.py --etc /etc/nginx --site-url URL [--hosts A,B] [--fronts CIDR,CIDR|any] [--max-upload BYTES]``;
+install.sh runs it with the system's Python, so it is standard library only.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import ipaddress
 import re
 import sys
+from math import ceil
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +20,8 @@ EXAMPLE = "gallery.example.org"
 CERTBOT = "managed by Certbot"
 # Whoever reaches our port stands in front of us: a security group lets nobody else in.
 ANY = "any"
+MIB = 1024 * 1024
+SHIPPED_BODY = "client_max_body_size 65m;"  # of uploads
 FRONT_SAYS_NOTHING = '"~^1 ;$"        '
 _NAME = re.compile(r"\.?(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:.]+\]")
 
@@ -26,7 +30,7 @@ class WrongSetting(Exception):
     """A value that nginx could not be told; the message is a sentence."""
 
 
-def write_files(etc: Path, site_url: str, hosts: str, fronts: str) -> None:
+def write_files(etc: Path, site_url: str, hosts: str, fronts: str, max_upload: str = "") -> None:
     """Write the four files below ``etc`` and switch the server on.
 
     Raises:
@@ -36,7 +40,7 @@ def write_files(etc: Path, site_url: str, hosts: str, fronts: str) -> None:
     files = {
         "conf.d/image-gallery.conf": http_file(site_url),
         "conf.d/image-gallery-fronts.conf": fronts_file(fronts),
-        "snippets/image-gallery.conf": (SHIPPED / "site.conf").read_text(),
+        "snippets/image-gallery.conf": site_file(max_upload),
         "sites-available/image-gallery": server_file(names),
     }
     for name, text in files.items():
@@ -55,6 +59,21 @@ def http_file(site_url: str) -> str:
     """image-gallery.conf: how a visitor came when the front says nothing is as the site's address has it."""
     text = (SHIPPED / "image-gallery.conf").read_text()
     return text.replace(FRONT_SAYS_NOTHING + "https;", FRONT_SAYS_NOTHING + f"{urlsplit(site_url).scheme};")
+
+
+def site_file(max_upload: str) -> str:
+    """site.conf with room for a photo of ``max_upload`` bytes (GALLERY_MAX_UPLOAD_BYTES; "": as the site's default is)
+    and for the MiB that multipart may add."""
+    shipped = (SHIPPED / "site.conf").read_text()
+    if not max_upload:
+        return shipped
+    try:
+        size = int(max_upload)
+    except ValueError:
+        size = 0
+    if size < 1:
+        raise WrongSetting(f"GALLERY_MAX_UPLOAD_BYTES must be a number of bytes, not {max_upload!r}.")
+    return shipped.replace(SHIPPED_BODY, f"client_max_body_size {ceil(size / MIB) + 1}m;")
 
 
 def server_names(site_url: str, hosts: str) -> list[str]:
@@ -111,9 +130,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--site-url", required=True)
     parser.add_argument("--hosts", default="")
     parser.add_argument("--fronts", default="")
+    parser.add_argument("--max-upload", default="")
     options = parser.parse_args(arguments)
     try:
-        write_files(options.etc, options.site_url, options.hosts, options.fronts)
+        write_files(options.etc, options.site_url, options.hosts, options.fronts, options.max_upload)
     except WrongSetting as wrong:
         print(wrong, file=sys.stderr)
         return 2

@@ -42,6 +42,24 @@ def test_fronts_are_networks_or_anybody_or_nobody() -> None:
     )  # else the first address, which anybody may write, would count
 
 
+@pytest.mark.parametrize(
+    ("told", "body"), [("", "65m"), ("67108864", "65m"), ("67108865", "66m"), ("209715200", "201m"), ("1", "2m")]
+)
+def test_bodies_of_uploads_are_as_large_as_a_photo_may_be(tmp_path: Path, told: str, body: str) -> None:
+    """And what multipart adds."""
+    assert main(["--etc", str(tmp_path), "--site-url", URL, "--max-upload", told]) == 0
+    found = directives((tmp_path / "snippets" / "image-gallery.conf").read_text())
+    sizes = [line.split()[1] for line in found if line.startswith("client_max_body_size")]
+    assert sizes == ["1m", body]
+
+
+@pytest.mark.parametrize("told", ["64m", "-1", "0", "1; deny all"])
+def test_wrong_size_of_a_photo_is_refused(tmp_path: Path, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--etc", str(tmp_path), "--site-url", URL, f"--max-upload={told}"]) == 2
+    assert capsys.readouterr().err.startswith("GALLERY_MAX_UPLOAD_BYTES must be")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("fronts", ["10.0.0.1/8", "example.org", "any, 10.0.0.0/8", "10.0.0.0/8; deny all"])
 def test_wrong_fronts_are_refused(fronts: str) -> None:
     with pytest.raises(WrongSetting):
