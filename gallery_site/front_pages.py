@@ -28,7 +28,7 @@ PAGES = {
     "large": (
         "file_too_large",
         "Too large",
-        "This is larger than what we take. Nothing was stored.",
+        "This is larger than what we take, and nothing was stored. Of several photos, add fewer of them at a time.",
     ),
     "gone": (
         "not_found",

@@ -83,6 +83,15 @@ def test_nothing_shared_is_only_the_question(client: Client, alice: User, galler
 
 
 @pytest.mark.django_db
+def test_form_without_javascript_says_what_it_takes_at_once(client: Client, gallery: Gallery, settings: Any) -> None:
+    """All its photos are one body, and nginx takes one that holds the largest photo."""
+    settings.GALLERY_MAX_UPLOAD_BYTES = 200 * 1024**2
+    client.force_login(gallery.owner)
+    page = client.get(gallery.get_absolute_url()).content.decode()
+    assert "Photos to add (up to 50 at a time, together 200.0\xa0MB)" in page
+
+
+@pytest.mark.django_db
 def test_new_gallery_for_the_uploader(client: Client, alice: User) -> None:
     client.force_login(alice)
     wants = {"Accept": "application/json"}

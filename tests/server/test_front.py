@@ -237,6 +237,8 @@ def test_body_that_is_too_large(front: Nginx) -> None:
     answer = say(front.port, head.format(65 * 1024 * 1024 + 1))  # the body is never sent
     assert status(answer) == 413
     assert b'"code": "file_too_large"' in answer
+    form = f"POST /g/{'0' * 32}/upload/ HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: {90 * 1024 * 1024}\r\n\r\n"
+    assert "add fewer of them at a time" in say(front.port, form).decode()
 
 
 @pytest.mark.parametrize("path", ["/static/nothing.css", "/media/nothing.jpg", "/media-admission/", "/gone.html"])
