@@ -173,7 +173,7 @@ def test_backup_of_a_server_is_of_the_database_that_it_uses(
     installed.is_told(**{"DATABASE_URL": "postgres:///before", name: str(secret) if name.endswith("FILE") else used})
     done = installed.run("backup.sh", tmp_path / "backup")
     assert done.returncode == 0, done.stderr
-    command = [Postgres.program("pg_restore"), "--list", tmp_path / "backup" / "database.dump"]
+    command = [str(Postgres.program("pg_restore")), "--list", str(tmp_path / "backup" / "database.dump")]
     assert "of_the_site" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert (tmp_path / "backup" / "etc" / "environment").read_text() == (installed.etc / "environment").read_text()
 
