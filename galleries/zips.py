@@ -82,6 +82,8 @@ def stream_zip(
     body = () if head else _begin(entries, places, begin)
     response = StreamingHttpResponse(body, content_type="application/zip")
     response["Content-Length"] = str(zip_length(entries))
+    # nginx sends it on at the reader's pace; a file of its size on that disk would help nobody.
+    response["X-Accel-Buffering"] = "no"
     response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     return response
 

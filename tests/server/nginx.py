@@ -118,6 +118,13 @@ class Nginx:
         assert self.process is not None
         os.kill(self.process.pid, signal.SIGHUP)
 
+    def kept_answers(self) -> list[str]:
+        """The files into which it takes answers that their readers have not read; without a name, but open."""
+        assert self.process is not None
+        workers = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        files = [os.readlink(each) for worker in workers for each in Path(f"/proc/{worker}/fd").iterdir()]
+        return [name for name in files if name.startswith(f"{self.home}/proxy/")]
+
     def _end(self, number: signal.Signals) -> None:
         if self.process is not None:
             os.killpg(self.process.pid, number)

@@ -28,13 +28,22 @@ class Person:
     def post(self, path: str, fields: dict[str, str], address: str = "", *, again: bool = False) -> Answer:
         """A form of the page at ``path``, with its token; ``again``: with that of the form before, in one request."""
         if not again:
-            page = self.get(path, address).body.decode()
-            found = _TOKEN.search(page)
-            assert found, page[:500]
-            self.token = found[1]
+            self.token = self.csrf(path, address)
         body = urlencode(fields | {"csrfmiddlewaretoken": self.token}).encode()
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._ask(f"{address or self.address}{path}", "POST", body, kind)
+
+    def csrf(self, path: str, address: str = "") -> str:
+        """The token in the forms of the page at ``path``."""
+        page = self.get(path, address).body.decode()
+        found = _TOKEN.search(page)
+        assert found, page[:500]
+        return found[1]
+
+    @property
+    def cookie(self) -> str:
+        """The header."""
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
     def sign_in(self, name: str, password: str = PASSWORD, address: str = "", *, again: bool = False) -> Answer:
         return self.post("/accounts/login/", {"login": name, "password": password}, address, again=again)
@@ -42,7 +51,7 @@ class Person:
     def _ask(self, address: str, method: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         own = {"X-Forwarded-For": self.comes_from, "Accept": "text/html"}
         if self.cookies:
-            own["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+            own["Cookie"] = self.cookie
         parts = urlsplit(address)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
         try:

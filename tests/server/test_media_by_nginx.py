@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import socket
 import time
+import zipfile
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
 
 from galleries.admission import MOST_NAMED
 from tests.faults.ledger import Uploader
-from tests.faults.site import picture, wait_until
+from tests.faults.site import heavy_picture, picture, wait_until
 from tests.faults.web import Answer, ask
 from tests.server.nginx import Nginx
+from tests.server.person import Person
+from tests.server.raw import connect, status
 from tests.server.site import ServerSite
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
@@ -168,3 +174,26 @@ def test_log_holds_no_pass(nginx: Nginx, alice: Uploader) -> None:
     assert address.split("s=")[1] not in nginx.log
     assert "t" * 43 not in nginx.log
     assert "/s/.../zip/" in nginx.log
+
+
+def test_zip_of_a_selection_never_lies_on_the_disk_of_nginx(nginx: Nginx, alice: Uploader) -> None:
+    """Twenty MB, much more than sockets hold, for a reader who is slow: what nginx cannot pass on, it leaves there."""
+    gallery = alice.make_gallery()
+    ids = [alice.upload(gallery, heavy_picture(800 + number)).json["id"] for number in range(12)]
+    person = Person(nginx.address)
+    assert person.sign_in("alice").status == 302
+    place = f"/g/{gallery}/"
+    fields = [("action", "download"), *(("ids", image) for image in ids), ("csrfmiddlewaretoken", person.csrf(place))]
+    body = urlencode(fields)
+    head = f"POST {place}images/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: {person.cookie}\r\n"
+    head += f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+    with connect(nginx.port) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 262_144)
+        line.sendall(f"{head}{body}".encode())
+        answer = line.recv(1_024)
+        time.sleep(1)  # long enough for nginx to take in all of it, if it were to
+        on_disk = nginx.kept_answers()
+        answer += b"".join(iter(lambda: line.recv(262_144), b""))
+    assert (status(answer), on_disk) == (200, [])
+    with zipfile.ZipFile(io.BytesIO(answer.partition(b"\r\n\r\n")[2])) as archive:
+        assert len(archive.namelist()) == len(ids)
