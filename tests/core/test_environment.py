@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import stat
 import threading
@@ -14,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from gallery_site.environment import generated_secret, read_environment
 from gallery_site.network import local_hosts
 from tests.aws.keys import key_pair
+from tests.live import ROOT
 
 AWS = {
     "GALLERY_BUCKET": "photos",
@@ -33,6 +35,17 @@ def _refusal(environ: dict[str, str], root: Path) -> str:
     with pytest.raises(ImproperlyConfigured) as caught:
         read_environment(environ, root)
     return str(caught.value)
+
+
+def test_readme_names_every_variable() -> None:
+    """But for those that the units of a server set themselves."""
+    sources = "".join(
+        (ROOT / "gallery_site" / name).read_text() for name in ("environment.py", "settings.py", "gunicorn.py")
+    )
+    names = set(re.findall(r'(?:get\.\w+|environ\.get)\("([A-Z_]+)"', sources))
+    assert {"PORT", "GALLERY_SIGNUP", "DEFAULT_FROM_EMAIL"} <= names
+    names -= {"GALLERY_MEDIA_BY_NGINX", "GALLERY_TIMERS", "FORWARDED_ALLOW_IPS", "CREDENTIALS_DIRECTORY"}
+    assert names - set(re.findall(r"`([A-Z_]+)`", (ROOT / "README.md").read_text())) == set()
 
 
 def test_no_variables_are_the_embedded_site(tmp_path: Path) -> None:
