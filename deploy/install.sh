@@ -71,13 +71,15 @@ environment() {
 
 database() {
   own_database || return 0
-  local folder changed=
+  local folder changed= threads
   if [ -z "$(pg_lsclusters -h)" ]; then # where the package could make none, as in the making of an image
     pg_createcluster --locale C.UTF-8 "$(ls /usr/lib/postgresql | sort -V | tail -1)" main >/dev/null
   fi
+  threads=$(told GALLERY_THREADS)
+  threads=${threads:-32} # hardening.conf
   for folder in /etc/postgresql/*/main/conf.d; do
-    # Two sides of GALLERY_WORKERS processes during an upgrade, each with up to 34 connections, and some for you.
-    local text="max_connections = $((2 * $(told GALLERY_WORKERS) * 34 + 40))"
+    # Two sides of GALLERY_WORKERS processes during an upgrade, each with its threads and what runs beside them, and you.
+    local text="max_connections = $((2 * $(told GALLERY_WORKERS) * (threads + 4) + 40))"
     if [ "$(cat "$folder/image-gallery.conf" 2>/dev/null)" != "$text" ]; then
       echo "$text" >"$folder/image-gallery.conf"
       changed=yes

@@ -13,6 +13,7 @@ import environ
 from csp.constants import NONE, SELF
 
 from gallery_site.environment import GIB, MIB, generated_secret, read_environment
+from gallery_site.gunicorn import threads
 from gallery_site.network import local_hosts
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -127,6 +128,9 @@ TEMPLATES = [
 
 # --- database, cache, files -------------------------------------------------------------------------------------------
 
+# Of PostgreSQL, in each process: for the sweep, the drain, the first look at its start, and one to spare.
+CONNECTIONS_BESIDE_THREADS = 4
+
 SQLITE: dict[str, Any] = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": DATA_DIR / "gallery.sqlite3",
@@ -151,7 +155,8 @@ def _database() -> dict[str, Any]:
     database: dict[str, Any] = environ.Env.db_url_config(ENVIRONMENT.database_url)
     if database["ENGINE"].endswith("sqlite3"):
         return SQLITE | {"NAME": database["NAME"]}
-    database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": 40, "timeout": 10}
+    most = threads + CONNECTIONS_BESIDE_THREADS
+    database.setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": most, "timeout": 10}
     return database
 
 

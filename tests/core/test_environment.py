@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import secrets
 import stat
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from gallery_site.environment import generated_secret, read_environment
 from gallery_site.network import local_hosts
+from gallery_site.settings import CONNECTIONS_BESIDE_THREADS
 from tests.aws.keys import key_pair
 from tests.live import ROOT
 
@@ -46,6 +49,23 @@ def test_readme_names_every_variable() -> None:
     assert {"PORT", "GALLERY_SIGNUP", "DEFAULT_FROM_EMAIL"} <= names
     names -= {"GALLERY_MEDIA_BY_NGINX", "GALLERY_TIMERS", "FORWARDED_ALLOW_IPS", "CREDENTIALS_DIRECTORY"}
     assert names - set(re.findall(r"`([A-Z_]+)`", (ROOT / "README.md").read_text())) == set()
+
+
+@pytest.mark.parametrize(("threads", "connections"), [(None, 68), ("32", 36), ("3", 7)])
+def test_each_thread_has_a_connection_of_postgresql(tmp_path: Path, threads: str | None, connections: int) -> None:
+    """And so have the timers beside them."""
+    environ = {"DATABASE_URL": "postgres://nobody@127.0.0.1/nothing", "GALLERY_DATA_DIR": str(tmp_path)}
+    environ |= {"GALLERY_THREADS": threads} if threads else {}
+    ask = "from gallery_site.settings import DATABASES; print(DATABASES['default']['OPTIONS']['pool']['max_size'])"
+    done = subprocess.run(
+        [sys.executable, "-c", ask], cwd=ROOT, env=environ, check=True, capture_output=True, text=True
+    )
+    assert int(done.stdout) == connections
+
+
+def test_install_gives_postgresql_as_many_connections() -> None:
+    text = (ROOT / "deploy" / "install.sh").read_text()
+    assert f"* (threads + {CONNECTIONS_BESIDE_THREADS}) + 40))" in text
 
 
 def test_no_variables_are_the_embedded_site(tmp_path: Path) -> None:
