@@ -65,7 +65,7 @@ def post_worker_init(worker: Worker) -> None:
     bound_quick_stop(worker)
     timers.start()
     # Says at once what is configured wrong, and spares the first visitor the building of clients.
-    threading.Thread(target=health.look, name="first look", daemon=True).start()
+    threading.Thread(target=health.look_first, name="first look", daemon=True).start()
 
 
 def bound_quick_stop(worker: Worker) -> None:

@@ -43,6 +43,14 @@ def look() -> dict[str, str]:
     return reasons
 
 
+def look_first() -> None:
+    """The first look of a process, in a thread that then ends: its connection goes back into the pool."""
+    try:
+        look()
+    finally:
+        connection.close()
+
+
 def _database() -> str:
     try:
         with connection.cursor() as cursor:

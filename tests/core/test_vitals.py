@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from galleries.management.commands.serve_metrics import exposition
 from galleries.models import Gallery, Image, SweepHold
 from galleries.vitals import read_vitals
-from tests.core.world import add
+from gallery_site.health import look_first
+from tests.core.world import add, together
 from tests.faults.ledger import Uploader
 from tests.live import ROOT, LiveSite, free_port
 from tests.pictures import jpeg
@@ -120,3 +122,14 @@ def test_processes_of_a_site_count_together(tmp_path: Path) -> None:
     assert int(found[1]) >= 20
     assert "gallery_images 1.0" in text
     assert place not in text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_first_look_of_a_process_gives_its_connection_back() -> None:
+    """Its thread ends, and a pool would count the connection as in use for ever."""
+
+    def first_look(_: int) -> object:
+        look_first()
+        return connection.connection
+
+    assert together(first_look, [1]) == [None]
