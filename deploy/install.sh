@@ -122,7 +122,7 @@ release() {
 }
 
 units() { # as the release has them
-  cp "$1"/deploy/systemd/image-gallery* /etc/systemd/system/ 2>/dev/null || true
+  cp "$1"/deploy/systemd/image-gallery*.{service,socket,timer} /etc/systemd/system/
   install -d /etc/systemd/system/image-gallery-.service.d
   cp "$1"/deploy/systemd/image-gallery-.service.d/hardening.conf /etc/systemd/system/image-gallery-.service.d/
   install -m 0755 "$1/deploy/gallery-manage" /usr/local/bin/gallery-manage

@@ -17,7 +17,9 @@ MACHINE=$PLACE/machine
 NAME=gallery.example.org
 step() { echo "--- $* ($SECONDS s)"; }
 
-command -v debootstrap systemd-nspawn >/dev/null || { echo "apt install debootstrap systemd-container" >&2; exit 2; }
+for program in debootstrap systemd-nspawn; do
+  command -v "$program" >/dev/null || { echo "apt install debootstrap systemd-container" >&2; exit 2; }
+done
 mkdir -p "$PLACE"
 
 guard=
