@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from galleries import crash
 from galleries.counting import change_images, cut, lock_galleries
@@ -106,10 +106,15 @@ def restore_galleries(galleries: Iterable[Gallery], now: datetime) -> Outcome:
 
 
 def remove_everything_of(user_id: UUID, now: datetime) -> None:
-    """A person leaves: every gallery is removed and every image enters deletion without waiting."""
-    for gallery in Gallery.objects.filter(owner_id=user_id).order_by("id"):
+    """A person leaves: every gallery is removed and every image enters deletion without waiting.
+
+    Galleries with which that was done already are left alone: this is called again until none is left.
+    """
+    there = Q(state__in=[State.PENDING, State.READY])
+    left = Q(removed_at=None) | Exists(Image.objects.filter(there, gallery=OuterRef("pk")))
+    for gallery in Gallery.objects.filter(left, owner_id=user_id).order_by("id"):
         remove_gallery(gallery, now)
-        change_images([gallery.id], Q(state__in=[State.PENDING, State.READY]), _deleting(), now, at_edge=True)
+        change_images([gallery.id], there, _deleting(), now, at_edge=True)
 
 
 def restorable_until(image: Image) -> datetime | None:

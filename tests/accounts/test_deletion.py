@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from galleries import removal
+from galleries.galleries import create_gallery
 from galleries.models import ApiToken, Gallery, Image, Receipt, State, Usage
 from gallery_site.accounts.deletion import delete_account, drop_empty_accounts
 from gallery_site.accounts.models import User
@@ -106,6 +109,25 @@ def test_crash_between_account_and_pictures_is_finished_later(
     drop_empty_accounts(NOW)
     image.refresh_from_db()
     assert image.state == State.DELETING
+
+
+def test_picture_in_the_bin_goes_too(alice: User, gallery: Gallery) -> None:
+    image = store_image(gallery)
+    removal.remove_gallery(gallery, NOW)
+    delete_account(alice, NOW)
+    image.refresh_from_db()
+    assert image.state == State.DELETING
+
+
+def test_account_that_waits_for_its_galleries_is_only_looked_at(alice: User, gallery: Gallery) -> None:
+    """Empty galleries stay for the grace, and each process looks each minute."""
+    for number in range(3):
+        store_image(create_gallery(alice, title=f"Trip {number}", retention="7d", now=NOW), number)
+    delete_account(alice, NOW)
+    with CaptureQueriesContext(connection) as queries:
+        assert drop_empty_accounts(NOW) == 0
+    assert [query["sql"][:60] for query in queries if not query["sql"].startswith("SELECT")] == []
+    assert len(queries) == 3  # who is leaving, has a gallery, has something to be removed
 
 
 def test_suspended_account_is_never_dropped(alice: User) -> None:
