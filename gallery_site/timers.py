@@ -22,6 +22,7 @@ from galleries.reconciling import remove_stale_uploads
 from galleries.sweeping import make_plan, run_sweep
 from galleries.throttling import drop_stale
 from gallery_site.accounts.deletion import drop_empty_accounts
+from gallery_site.accounts.invitations import forget_ended
 
 log = logging.getLogger(__name__)
 
@@ -68,10 +69,11 @@ def tick() -> None:
 
 
 def tidy() -> None:
-    """Once a day: sessions that ended, limits that count nothing, and what killed uploads left in their folder."""
+    """Once a day: sessions and used invitations that ended, limits that count nothing, what killed uploads left."""
     now = timezone.now()
     call_command("clearsessions")
     drop_stale(now)
+    forget_ended(now)
     remove_stale_uploads(now)
 
 

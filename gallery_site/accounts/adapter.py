@@ -20,6 +20,7 @@ from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from galleries.problems import Problem
@@ -63,7 +64,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         """The last door before a row is written, whichever way led here: an invitation is used up by it."""
         invitation = invitation_of(request)
         if settings.GALLERY_SIGNUP != "open" and not (
-            settings.GALLERY_SIGNUP == "invite" and invitation is not None and invitation.use()
+            settings.GALLERY_SIGNUP == "invite" and invitation is not None and invitation.use(timezone.now())
         ):
             raise ImmediateHttpResponse(signup_closed(request))
         request.session.pop(INVITATION_SESSION_KEY, None)

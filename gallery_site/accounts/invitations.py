@@ -1,15 +1,19 @@
-"""Invitations: a signed link that opens sign-up once, when GALLERY_SIGNUP is "invite". Nothing is stored before use."""
+"""Invitations: a signed link that opens sign-up once, when GALLERY_SIGNUP is "invite". Nothing is stored before use.
+
+That one was used is a row: a cache may forget it, and the link would open sign-up again.
+"""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core import signing
-from django.core.cache import cache
 from django.urls import reverse
+
+from gallery_site.accounts.models import UsedInvitation
 
 SALT = "gallery_site.accounts.invitations"
 LIFETIME = timedelta(days=7)
@@ -23,16 +27,13 @@ class Invitation:
     email: str
 
     @property
-    def _used_key(self) -> str:
-        return f"invitation-used:{self.nonce}"
-
-    @property
     def used(self) -> bool:
-        return cache.get(self._used_key) is not None
+        return UsedInvitation.objects.filter(nonce=self.nonce).exists()
 
-    def use(self) -> bool:
+    def use(self, now: datetime) -> bool:
         """Take it; False when somebody else was first."""
-        return cache.add(self._used_key, True, timeout=LIFETIME.total_seconds())
+        ends = {"ends_at": now + LIFETIME}  # it was made before now
+        return UsedInvitation.objects.get_or_create(nonce=self.nonce, defaults=ends)[1]
 
 
 def invitation_link(email: str = "") -> str:
@@ -49,3 +50,8 @@ def read_invitation(token: str) -> Invitation | None:
         return None
     invitation = Invitation(nonce, email)
     return None if invitation.used else invitation
+
+
+def forget_ended(now: datetime) -> None:
+    """Remove the rows of invitations that could not be used any more anyway."""
+    UsedInvitation.objects.filter(ends_at__lt=now).delete()

@@ -27,3 +27,13 @@ class User(AbstractUser):
 
     def get_short_name(self) -> str:
         return self.username
+
+
+class UsedInvitation(models.Model):
+    """An invitation that somebody has signed up with; kept until it would have ended anyway."""
+
+    nonce = models.CharField(max_length=22, primary_key=True)
+    ends_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"used, until {self.ends_at:%Y-%m-%d %H:%M}"

@@ -1,23 +1,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 import time_machine
 from django.core import mail
+from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
-from gallery_site.accounts.invitations import invitation_link
-from gallery_site.accounts.models import User
+from gallery_site import timers
+from gallery_site.accounts.invitations import LIFETIME, Invitation, forget_ended, invitation_link
+from gallery_site.accounts.models import UsedInvitation, User
 from tests.accounts.people import is_signed_in, mailed_link, path_of
 from tests.conftest import PASSWORD
 
 URL = "/accounts/signup/"
 DORA = {"username": "dora", "email": "dora@example.org", "password1": PASSWORD}
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 def test_sign_up_opens_the_account_and_signs_in(visitor: Client) -> None:
@@ -117,6 +122,33 @@ def test_invitation_opened_by_two_is_used_by_one(visitor: Client) -> None:
     other.get(path)
     assert visitor.post(URL, DORA).status_code == 302
     assert other.post(URL, DORA | {"username": "eve", "email": "eve@example.org"}).status_code == 403
+
+
+@pytest.mark.usefixtures("invite_only")
+def test_used_invitation_stays_used_when_the_cache_forgets(visitor: Client) -> None:
+    path = path_of(invitation_link())
+    visitor.get(path)
+    assert visitor.post(URL, DORA).status_code == 302
+    cache.clear()  # as a restart with a cache in memory
+    assert Client().get(path).status_code == 403
+
+
+@pytest.mark.django_db
+def test_used_invitations_are_forgotten_when_they_have_ended_anyway() -> None:
+    invitation = Invitation("a nonce", "")
+    assert invitation.use(NOW)
+    assert not invitation.use(NOW)
+    forget_ended(NOW + LIFETIME)
+    assert invitation.used
+    forget_ended(NOW + LIFETIME + timedelta(seconds=1))
+    assert not invitation.used
+
+
+@pytest.mark.django_db
+def test_timer_forgets_used_invitations() -> None:
+    Invitation("a nonce", "").use(timezone.now() - LIFETIME - timedelta(minutes=1))
+    timers.tidy()
+    assert not UsedInvitation.objects.exists()
 
 
 @pytest.mark.usefixtures("invite_only")
