@@ -21,6 +21,7 @@ copy() {
 }
 
 [ ! -e "$folder" ] || { echo "$folder is there already." >&2; exit 2; }
+rm -rf "$folder.part" # of a backup that was cut off
 mkdir -p "$folder.part"
 "${AS[@]}" pg_dump --format=custom --no-owner --no-privileges "$DATABASE" >"$folder.part/database.dump"
 mkdir -p "$folder.part/media"

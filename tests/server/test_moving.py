@@ -171,6 +171,7 @@ def test_backup_of_a_server_is_of_the_database_that_it_uses(
     secret = installed.etc / "database"
     secret.write_text(f"{used}\n")
     installed.is_told(**{"DATABASE_URL": "postgres:///before", name: str(secret) if name.endswith("FILE") else used})
+    (tmp_path / "backup.part" / "etc").mkdir(parents=True)  # of one that was cut off
     done = installed.run("backup.sh", tmp_path / "backup")
     assert done.returncode == 0, done.stderr
     command = [str(Postgres.program("pg_restore")), "--list", str(tmp_path / "backup" / "database.dump")]
