@@ -25,10 +25,11 @@ from galleries.models import Gallery, ImageQuerySet
 from galleries.problems import Problem
 from galleries.storage import media_storage
 from galleries.throttling import Limit, Spread, per_hour
+from gallery_site.gunicorn import threads
 
 CHUNK = 256 * 1024  # bytes read at a time
-# Each zip holds a thread for as long as its reader takes: at most half of gunicorn's 64 threads (STACK.md measured it).
-PER_PROCESS = 32
+# Each zip holds a thread for as long as its reader takes: half of them stay for everybody else.
+PER_PROCESS = max(threads // 2, 1)
 PER_PERSON = 2
 BEGUN = Spread(Limit("zip", (per_hour(60),)), step=5)  # by one reader; reading goes on when the disk is full
 FIRST_YEAR = datetime(1980, 1, 1, tzinfo=UTC)  # MS-DOS times know nothing earlier

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 import tracemalloc
 import zipfile
 import zlib
@@ -25,6 +27,7 @@ from galleries.views.gallery import download_zip
 from galleries.zips import Entry, freeze_entries, write_zip, zip_length, zip_response
 from tests.core.test_filenames import NAMES, _check_archived
 from tests.core.world import START, add, fetch, picture, problem_of
+from tests.live import ROOT
 
 pytestmark = pytest.mark.django_db
 GIB = 1024**3
@@ -180,6 +183,18 @@ def test_a_process_reads_no_more_than_its_share(gallery: Gallery, monkeypatch: p
     assert problem_of(lambda: zip_response(gallery, images, "user 9")).code == "rate_limited"
     for response in responses:
         response.close()
+
+
+@pytest.mark.parametrize(("threads", "most"), [("64", 32), ("32", 16), ("1", 1)])
+def test_zips_leave_half_of_the_threads_to_others(tmp_path: Path, threads: str, most: int) -> None:
+    """With the 32 of a server's processes, too: each zip holds one for as long as its reader takes."""
+    ask = "import django; django.setup(); from galleries.zips import PER_PROCESS; print(PER_PROCESS)"
+    environ = {"DJANGO_SETTINGS_MODULE": "gallery_site.settings", "GALLERY_DATA_DIR": str(tmp_path)}
+    environ["GALLERY_THREADS"] = threads
+    done = subprocess.run(
+        [sys.executable, "-c", ask], cwd=ROOT, env=environ, check=True, capture_output=True, text=True
+    )
+    assert int(done.stdout) == most
 
 
 @pytest.mark.parametrize("leave", ["at once", "half way", "error"])
