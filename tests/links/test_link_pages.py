@@ -13,6 +13,7 @@ from galleries.links import is_passcode
 from galleries.models import Gallery, Link
 from galleries.views import links
 from gallery_site.accounts.models import User
+from tests.core.world import SECOND, START, clock
 from tests.links.conftest import MakeLink
 
 
@@ -96,8 +97,10 @@ def test_list_goes_on_to_the_oldest_link(
     alice_client: Client, make_link: MakeLink, monkeypatch: pytest.MonkeyPatch, gallery: Gallery
 ) -> None:
     monkeypatch.setattr(links, "SHOWN", 2)
-    for number in range(3):
-        make_link(name=f"Link {number}")
+    with clock(START) as time_:  # links of the same millisecond are in no order
+        for number in range(3):
+            make_link(name=f"Link {number}")
+            time_.shift(SECOND)
     for path in ("/links/", f"/g/{gallery.hex}/links/"):
         html = alice_client.get(path).content.decode()
         found = re.search(r'href="([^"]+)">Older links', html)
