@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from cleanup_lambda.objects import BUSY, GONE, delete_once
 from galleries import crash
 from galleries.amazon import explain
 from galleries.storage import ObjectExists, ObjectMissing, Put, StorageError, StoredObject, cache_control
+from gallery_site.gunicorn import threads
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -49,7 +49,7 @@ def client_config(*, path_style: bool) -> Config:
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-        max_pool_connections=int(os.environ.get("GALLERY_THREADS", "64")),
+        max_pool_connections=threads,
         tcp_keepalive=True,
         signature_version="s3v4",
         s3={"addressing_style": "path" if path_style else "virtual"},
