@@ -33,10 +33,15 @@ def clean_text(text: str) -> str:
 
 
 class TextField(forms.CharField):
-    """Clean text. Cleaned before it is measured: NFC can be longer than what was sent, and what is kept has to fit."""
+    """Clean text. Measured as it was sent, which is the length that programs are told, and as it is kept: NFC can be
+    longer."""
 
     def to_python(self, value: Any) -> str:
         return clean_text(super().to_python(value) or "").strip()
+
+    def clean(self, value: Any) -> Any:
+        self.run_validators(forms.CharField.to_python(self, value))
+        return super().clean(value)
 
 
 class LineField(TextField):

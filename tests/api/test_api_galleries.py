@@ -65,6 +65,7 @@ def test_create_twice_makes_two(program: Program) -> None:
         ({"title": " \u200b "}, ["title"]),
         ({"title": "x" * 101}, ["title"]),
         ({"title": "\u0958" * 51}, ["title"]),  # two characters each in NFC
+        ({"title": "x" + "\x8a" * 100}, ["title"]),  # one character as it would be kept
         ({"title": "\ud800"}, ["title"]),
         ({"title": "x", "retention": "2d"}, ["retention"]),
         ({"title": "x", "retention": None}, ["retention"]),

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cloud"), pytest.mark.dj
 @pytest.mark.usefixtures("on_cloud")
 def test_a_picture_that_was_taken_down_leaves_the_edge_with_the_invalidation(cloud: Cloud, gallery: Gallery) -> None:
     image, now = store_image(gallery), timezone.now()
-    address = Addresses(gallery, now, None).rendition(image, "preview")
+    address = Addresses(Gallery.objects.measured(now).get(), now, None).rendition(image, "preview")
     assert [ask(address).status for _ in range(2)] == [200, 200]
     take_down([image], now)
     assert ask(address).status == 200, "its pass still holds, and the edge has it"
