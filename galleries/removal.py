@@ -19,7 +19,7 @@ from galleries import crash
 from galleries.counting import change_images, cut, lock_galleries
 from galleries.lengthening import Lengthening, lengthen
 from galleries.metadata import records
-from galleries.models import Gallery, Image, Removal, State
+from galleries.models import Gallery, Image, ImageQuerySet, Removal, State
 from galleries.models.image import restorable, unchanged_since
 from galleries.outcomes import PATIENCE, Outcome, each_alone
 from galleries.problems import Problem
@@ -95,9 +95,13 @@ def restore_gallery(gallery: Gallery, now: datetime) -> Outcome:
         if removed.update(removed_at=None, version=F("version") + 1) == 0:
             raise Problem("not_found", detail=TOO_LATE)
         records().enqueue_galleries([gallery.id], now)
-    images = Image.objects.restorable(now).filter(gallery=gallery, removal=Removal.GALLERY)
-    images = images.select_related("gallery").order_by("id")
-    return _restore_each(images, _restoration(Removal.GALLERY))
+    images = removed_with_gallery(Image.objects.restorable(now).filter(gallery=gallery))
+    return _restore_each(images.select_related("gallery").order_by("id"), _restoration(Removal.GALLERY))
+
+
+def removed_with_gallery(images: ImageQuerySet) -> ImageQuerySet:
+    """Those of ``images`` that come back with their gallery: what was deleted by hand before stays deleted."""
+    return images.filter(removal=Removal.GALLERY)
 
 
 def restore_galleries(galleries: Iterable[Gallery], now: datetime) -> Outcome:

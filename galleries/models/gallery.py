@@ -178,6 +178,11 @@ class Gallery(models.Model):
         """When the last live image goes, None when one of them stays; of a measured gallery."""
         return None if self.keeps_some else self.last_gone
 
+    @property
+    def restorable_until(self) -> datetime | None:
+        """Until when it can be brought back; None when it was not removed."""
+        return None if self.removed_at is None else self.removed_at + settings.RESTORE_WINDOW
+
     def is_over(self, now: datetime) -> bool:
         """Whether its life has ended: photos were here, and the time of the last one is up. A gallery that is merely
         empty (new, or its photos deleted) is not over, and one that gets new photos lives again. Of a measured

@@ -47,12 +47,12 @@ def restore_time() -> str:
 
 @register.filter
 def gone_on(expires_at: datetime | None) -> str:
-    """ "gone on 3 May, 14:05", with the year when it is not this one."""
+    """ "gone on 3 May, 14:05 UTC", with the year when it is not this one; scripts write it by the reader's clock."""
     if expires_at is None:
         return "stays until you delete it"
     local = timezone.localtime(expires_at)
     year = "" if local.year == timezone.localtime().year else f" {local.year}"
-    return f"gone on {local.day} {local:%B}{year}, {local:%H:%M}"
+    return f"gone on {local.day} {local:%B}{year}, {local:%H:%M %Z}"
 
 
 @register.filter

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -16,9 +17,10 @@ from django.views.decorators.http import require_safe
 from galleries.access import own_gallery, own_restorable_image, parse_ids, removed_images
 from galleries.decoding.specs import THUMBNAIL
 from galleries.media import HEADERS
-from galleries.models import Gallery, Image, Receipt
+from galleries.models import Gallery, Image, ImageQuerySet, Receipt
 from galleries.passes import Addresses
 from galleries.problems import Problem
+from galleries.removal import removed_with_gallery
 from galleries.storage import ObjectMissing, StorageError, media_storage
 from galleries.tiles import PAGE_SIZE, make_tiles, read_page
 from galleries.views.requests import PersonRequest
@@ -29,15 +31,18 @@ from galleries.views.requests import PersonRequest
 def deleted(request: PersonRequest) -> HttpResponse:
     """Deleted galleries, and the galleries that have deleted photos."""
     now = timezone.now()
-    # Counted gallery by gallery: the few in bins are found by their index, among any number that are not.
-    removed = Image.objects.in_bin(now).filter(gallery=OuterRef("pk")).order_by().values("gallery")
-    count = Subquery(removed.annotate(n=Count("id")).values("n"))
-    bins = Gallery.objects.visible_to(request.user).annotate(in_bin=count).filter(in_bin__gt=0)
-    context = {
-        "galleries": Gallery.objects.restorable(now).filter(owner=request.user).order_by("-removed_at"),
-        "bins": bins.order_by("-id"),
-    }
+    in_bin, gone_along = Image.objects.in_bin(now), removed_with_gallery(Image.objects.restorable(now))
+    galleries = Gallery.objects.restorable(now).filter(owner=request.user).annotate(count=_count(gone_along))
+    bins = Gallery.objects.visible_to(request.user).annotate(count=_count(in_bin)).filter(count__gt=0)
+    context = {"galleries": galleries.order_by("-removed_at"), "bins": bins.order_by("-id")}
     return render(request, "galleries/deleted.html", context)
+
+
+def _count(images: ImageQuerySet) -> Coalesce:
+    """How many of ``images`` a gallery has, asked gallery by gallery: the few removed ones are found by their index,
+    among any number of others."""
+    own = images.filter(gallery=OuterRef("pk")).order_by().values("gallery")
+    return Coalesce(Subquery(own.annotate(n=Count("id")).values("n")), 0)
 
 
 @login_required

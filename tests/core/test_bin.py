@@ -125,3 +125,15 @@ def test_photos_that_there_was_no_time_for_wait_in_the_bin(
         form = {"action": "restore", "ids": [image.hex for image in Image.objects.restorable(timezone.now())]}
         answer = alice_client.post(f"{removed_gallery.get_absolute_url()}images/", form, follow=True)
         assert "2 photos restored." in answer.content.decode()
+
+
+def test_deleted_gallery_says_how_many_photos_come_back_with_it_and_until_when(
+    alice_client: Client, gallery: Gallery
+) -> None:
+    with clock(START):
+        images = [add(gallery, number) for number in range(4)]
+        remove_images(gallery, [images[0].id], START)
+        remove_gallery(gallery, START)
+        page = alice_client.get("/deleted/").content.decode()
+    assert "3 photos, deleted" in page
+    assert "until 4 May, 11:45 UTC" in page
