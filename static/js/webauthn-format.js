@@ -10,6 +10,11 @@ export function toBase64Url(buffer) {
   return btoa(plain).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
+// Passkeys belong to a name: at a bare address (127.0.0.1, [::1]) browsers have none, though it may be as safe.
+export function hasName(hostname) {
+  return !/^[\d.]+$|^\[/.test(hostname);
+}
+
 // Options for navigator.credentials.create; "alone": the passkey must be able to sign in without name and password.
 export function creationOptions(json, alone) {
   return {
@@ -56,7 +61,7 @@ export function explain(error) {
     case "InvalidStateError":
       return "This device has a passkey for this account already.";
     case "SecurityError":
-      return "Passkeys do not work at this address. They need https and a name.";
+      return "Passkeys do not work at this address. They need a name with https, or localhost.";
     default:
       return "That did not work. Try again.";
   }

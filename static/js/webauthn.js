@@ -2,9 +2,11 @@
 // it into its field "credential" and goes on. The server's options are in a JSON element named by data-options, or, for
 // "login", at the form's own address.
 
-import { creationOptions, credentialToJson, explain, requestOptions } from "./webauthn-format.js";
+import { creationOptions, credentialToJson, explain, hasName, requestOptions } from "./webauthn-format.js";
 
-const supported = Boolean(globalThis.PublicKeyCredential && navigator.credentials);
+const supported = Boolean(
+  globalThis.PublicKeyCredential && navigator.credentials && hasName(location.hostname),
+);
 
 for (const form of document.querySelectorAll("form[data-passkey]")) {
   form.hidden = !supported;

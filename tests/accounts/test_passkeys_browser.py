@@ -134,3 +134,13 @@ def test_passkey_as_second_step(page: Page, site: LiveSite) -> None:
     page.wait_for_url(HOME)
     page.goto("/accounts/")
     assert page.get_by_role("heading", name="bob").is_visible()
+
+
+def test_address_without_a_name_offers_no_passkey(browser: Browser, site: LiveSite) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    for host, is_offered in (("localhost", True), ("127.0.0.1", False)):
+        page.goto(f"http://{host}:{site.port}/accounts/login/")
+        page.wait_for_load_state()
+        assert page.get_by_role("button", name="Use a passkey").is_visible() == is_offered
+    context.close()
