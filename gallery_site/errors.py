@@ -6,12 +6,14 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from galleries.problems import Problem
 
@@ -108,4 +110,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if wants_json(request):
         return problem_json(Problem("forbidden", detail="This page is too old. Load it again."))
-    return render(request, "403_csrf.html", status=403)
+    return render(request, "403_csrf.html", {"page": page_before(request)}, status=403)
+
+
+def page_before(request: HttpRequest) -> str:
+    """The path of this site's page from which the request was sent, "" when the browser does not say."""
+    referrer = request.headers.get("Referer", "")
+    own = url_has_allowed_host_and_scheme(referrer, {request.get_host()}, require_https=request.is_secure())
+    return urlsplit(referrer)._replace(scheme="", netloc="").geturl() if referrer and own else ""

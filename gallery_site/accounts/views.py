@@ -29,6 +29,7 @@ from gallery_site.accounts.forms import DeleteAccountForm, ThemeForm
 from gallery_site.accounts.invitations import read_invitation
 from gallery_site.accounts.limits import ACTIONS, DEFAULT_WAIT, seconds_to_wait
 from gallery_site.accounts.models import User
+from gallery_site.errors import page_before
 
 GONE = "Your account is gone, and everything in it."
 
@@ -111,7 +112,8 @@ def delete(request: HttpRequest) -> HttpResponse:
 def too_many_requests(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """429 with ``Retry-After``; the URLconf's ``handler429``, which allauth uses."""
     wait = getattr(request, "retry_after", None) or _wait(request)
-    response = render(request, "429.html", {"minutes": max(1, -(-wait // 60)), "seconds": wait}, status=429)
+    context = {"minutes": max(1, -(-wait // 60)), "page": page_before(request)}
+    response = render(request, "429.html", context, status=429)
     response.headers["Retry-After"] = str(wait)
     return response
 

@@ -42,6 +42,20 @@ def test_sign_in_needs_the_csrf_token(alice: User) -> None:
     assert sign_in(Client(enforce_csrf_checks=True), alice.username) == 403
 
 
+@pytest.mark.parametrize(
+    ("referrer", "offered"),
+    [
+        ("http://testserver/accounts/login/?next=%2Flinks%2F", "/accounts/login/?next=%2Flinks%2F"),
+        ("https://evil.example/accounts/login/", ""),
+        ("", ""),
+    ],
+)
+def test_form_that_is_too_old_leads_back_to_its_own_page(alice: User, referrer: str, offered: str) -> None:
+    client = Client(enforce_csrf_checks=True, headers={"Referer": referrer} if referrer else {})
+    page = client.post(LOGIN, {"login": alice.username}, headers={"Accept": "text/html"}).content.decode()
+    assert (f'href="{offered}">Load the page anew' in page) if offered else ("Load the page anew</a>" not in page)
+
+
 def test_sign_out_is_a_post_and_harmless_twice(signed_in: Client) -> None:
     assert signed_in.get("/accounts/logout/").status_code == 200
     assert is_signed_in(signed_in)
