@@ -1,15 +1,19 @@
-"""gunicorn's worker with threads, with two changes.
+"""gunicorn's worker with threads, with three changes.
 
 What never became a request is answered like everything else that is refused here, by problem details (RFC 9457):
-gunicorn's own answer is a page of HTML, also for programs. And nobody is waited for who leaves a connection open that
-is over: gunicorn does that in the one thread that also accepts everybody else, for two seconds each.
+gunicorn's own answer is a page of HTML, also for programs. Nobody is waited for who leaves a connection open that is
+over: gunicorn does that in the one thread that also accepts everybody else, for two seconds each. And a thread is only
+given to a request whose head is there, and never all of them to those that may be long, bodies that are still on their
+way and files: as many slow clients as there are threads would hold the whole site.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import selectors
 import time
+from collections import deque
 from concurrent.futures import Future
 from functools import partial
 from http import HTTPStatus
@@ -29,6 +33,7 @@ from gunicorn.http.errors import (
 from gunicorn.workers.gthread import ThreadWorker
 
 from galleries.problems import Problem
+from gallery_site.patient_socket import PatientSocket
 
 REFUSALS = {
     LimitRequestLine: (HTTPStatus.REQUEST_URI_TOO_LONG, "This address is too long."),
@@ -42,16 +47,89 @@ REFUSALS = {
 LINGER = 2.0  # seconds for the other side to take the last answer and close, as gunicorn has it (RFC 9112, section 9.6)
 MOST_DRAINED = 64 * 1024  # bytes that it may go on sending meanwhile
 
+HEAD_PATIENCE = 10.0  # seconds for the head of a request to arrive; nginx's client_header_timeout
+# Bytes of a head. Of a longer one gunicorn says what is wrong with it.
+MOST_HEAD = 32 * 1024
+_END = b"\r\n\r\n"
+# Answers that leave at their reader's pace.
+_FILES = re.compile(rb"\S+ [^ ?]*/(?:media/|(?:zip|original)[/? ])")
+_BODY = re.compile(rb"(?i)\r\n(?:content-length: *(\d+)|transfer-encoding:)")
+
 
 class Worker(ThreadWorker):
-    """Answers broken requests by the site's own rules, and ends connections without waiting for their other side."""
+    """Answers broken requests by the site's own rules, lets no slow client hold a thread that others need, and ends
+    connections without waiting for their other side."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lingering: dict[Any, int] = {}  # connection -> bytes drained; in the order of their ends
+        self.heads: dict[Any, bytearray] = {}  # connection -> what has come of its next request's head
+        self.long: set[Any] = set()  # connections whose request may be long, in threads
+        self.waiting: deque[Any] = deque()  # those that wait for a place among them
+        self.most_long = max(1, self.cfg.threads * 3 // 4)
+
+    # --- from a connection to a thread; all of it in the main thread
+
+    def enqueue_req(self, conn: Any) -> None:
+        """A connection that has, or will have, a request: its head is read here."""
+        if conn.parser is None:
+            conn.sock = PatientSocket.around(conn.sock)
+        self.heads[conn] = bytearray(conn.parser.unreader.take_buffered() if conn.parser else b"")
+        conn.timeout = time.monotonic() + HEAD_PATIENCE
+        conn.sock.setblocking(False)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read_head, conn))
+        self._read_head(conn, conn.sock)
+
+    def _read_head(self, conn: Any, _: object) -> None:
+        head = self.heads[conn]
+        if _END not in head:  # of requests in a row the next one may be there already
+            try:
+                received = conn.sock.recv(MOST_HEAD)
+            except BlockingIOError:
+                return
+            except OSError:
+                received = b""
+            head += received
+            if not head:  # nothing came, and nothing will
+                self._forget_head(conn)
+                return
+            if received and _END not in head and len(head) < MOST_HEAD:
+                return
+        self.poller.unregister(conn.sock)
+        self._dispatch(conn, bytes(self.heads.pop(conn)))
+
+    def _dispatch(self, conn: Any, head: bytes) -> None:
+        conn.init()
+        conn.parser.unreader.unread(head)
+        if not may_be_long(head):
+            super().enqueue_req(conn)
+        elif len(self.long) < self.most_long:
+            self.long.add(conn)
+            super().enqueue_req(conn)
+        else:
+            self.waiting.append(conn)
+
+    def _forget_head(self, conn: Any) -> None:
+        del self.heads[conn]
+        self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        """Called when the worker stops: nobody waits longer for a request that does not come."""
+        super()._cap_keepalive(deadline)
+        for conn in self.heads:
+            conn.timeout = min(conn.timeout, deadline)
+
+    # --- after a request
 
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:
         """After a request, in the main thread: keep the connection, or begin to end it."""
+        if conn in self.long:
+            self.long.remove(conn)
+            if self.waiting:
+                self.long.add(self.waiting[0])
+                super().enqueue_req(self.waiting.popleft())
         if fs.cancelled() or fs.exception() is not None or fs.result():
             super().finish_request(conn, fs)
             return
@@ -84,6 +162,8 @@ class Worker(ThreadWorker):
         now = time.monotonic()
         for conn in [conn for conn in self.lingering if conn.timeout <= now]:
             self._let_go(conn)
+        for conn in [conn for conn in self.heads if conn.timeout <= now]:
+            self._forget_head(conn)
 
     def _let_go(self, conn: Any) -> None:
         del self.lingering[conn]
@@ -109,6 +189,18 @@ class Worker(ThreadWorker):
             util.write_nonblock(client, _answer(status, problem))
         except OSError:
             self.log.debug("nobody took the answer")
+
+
+def may_be_long(head: bytes) -> bool:
+    """Whether a request holds its thread for as long as its client likes: a part of its body has still to come, or its
+    answer is a file. ``head``: what has come, of the body too."""
+    if _FILES.match(head):
+        return True
+    start = head.find(_END)
+    body = _BODY.search(head, 0, start + 2)
+    if body is None:
+        return False
+    return body[1] is None or int(body[1]) > len(head) - start - len(_END)
 
 
 def _answer(status: HTTPStatus, problem: Problem) -> bytes:

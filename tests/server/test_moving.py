@@ -216,16 +216,18 @@ def test_backup_leaves_out_what_a_sweep_removes_meanwhile_and_nothing_else(
     (installed.state / "media" / "z.jpg").write_bytes(b"x" * size)
     heard = tmp_path / "heard"
     os.mkfifo(heard)
+    both_ends = os.open(heard, os.O_RDWR)
+    fcntl.fcntl(both_ends, fcntl.F_SETPIPE_SZ, 4096)  # while nothing is in it
     cp = shutil.which("cp")
     others = f'[[ "$*" == *media* ]] || exec {cp} "$@"'
     installed.program("cp", f"{others}\ntrap '' XFSZ; ulimit -f 10; exec stdbuf --output=L {cp} -v \"$@\" >{heard}")
     with ThreadPoolExecutor(1) as pool:
         begun = pool.submit(installed.run, "backup.sh", tmp_path / "backup")
         with heard.open("rb", buffering=0) as ear:
-            fcntl.fcntl(ear, fcntl.F_SETPIPE_SZ, 4096)
             told_of = b""
             while told_of.count(b"/owner/") < 3:  # of a second file in it: the first is copied, all names are known
                 told_of += ear.read(256)
+            os.close(both_ends)
             shutil.rmtree(folder)
             while ear.read(65_536):
                 pass
