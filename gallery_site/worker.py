@@ -77,28 +77,36 @@ class Worker(ThreadWorker):
         self.heads[conn] = bytearray(conn.parser.unreader.take_buffered() if conn.parser else b"")
         conn.timeout = time.monotonic() + HEAD_PATIENCE
         conn.sock.setblocking(False)
-        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read_head, conn))
-        self._read_head(conn, conn.sock)
+        if self._receive_head(conn):
+            self._dispatch(conn)
+        else:
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._go_on_with_head, conn))
 
-    def _read_head(self, conn: Any, _: object) -> None:
+    def _go_on_with_head(self, conn: Any, sock: Any) -> None:
+        if self._receive_head(conn):
+            self.poller.unregister(sock)
+            self._dispatch(conn)
+
+    def _receive_head(self, conn: Any) -> bool:
+        """Take what has come; whether that is all that gunicorn's parser needs, or all that will ever come."""
         head = self.heads[conn]
         if _END not in head:  # of requests in a row the next one may be there already
             try:
                 received = conn.sock.recv(MOST_HEAD)
             except BlockingIOError:
-                return
+                return False
             except OSError:
                 received = b""
             head += received
-            if not head:  # nothing came, and nothing will
-                self._forget_head(conn)
-                return
-            if received and _END not in head and len(head) < MOST_HEAD:
-                return
-        self.poller.unregister(conn.sock)
-        self._dispatch(conn, bytes(self.heads.pop(conn)))
+            return not received or _END in head or len(head) >= MOST_HEAD
+        return True
 
-    def _dispatch(self, conn: Any, head: bytes) -> None:
+    def _dispatch(self, conn: Any) -> None:
+        head = bytes(self.heads.pop(conn))
+        if not head:  # nothing came, and nothing will
+            self.nr_conns -= 1
+            conn.close()
+            return
         conn.init()
         conn.parser.unreader.unread(head)
         if not may_be_long(head):
@@ -108,12 +116,6 @@ class Worker(ThreadWorker):
             super().enqueue_req(conn)
         else:
             self.waiting.append(conn)
-
-    def _forget_head(self, conn: Any) -> None:
-        del self.heads[conn]
-        self.poller.unregister(conn.sock)
-        self.nr_conns -= 1
-        conn.close()
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Called when the worker stops: nobody waits longer for a request that does not come."""
@@ -163,7 +165,10 @@ class Worker(ThreadWorker):
         for conn in [conn for conn in self.lingering if conn.timeout <= now]:
             self._let_go(conn)
         for conn in [conn for conn in self.heads if conn.timeout <= now]:
-            self._forget_head(conn)
+            del self.heads[conn]
+            self.poller.unregister(conn.sock)
+            self.nr_conns -= 1
+            conn.close()
 
     def _let_go(self, conn: Any) -> None:
         del self.lingering[conn]
