@@ -70,7 +70,7 @@ class StoredUpload:
 @cache
 def decoder() -> Decoder:
     """The one decoder of this process."""
-    return Decoder(Limits(max_pixels_jpeg=settings.GALLERY_MAX_PIXELS))
+    return Decoder(Limits.of_site(settings.GALLERY_MAX_PIXELS))
 
 
 def store_upload(gallery: Gallery, received: ReceivedFile, options: UploadOptions) -> StoredUpload:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -63,3 +64,9 @@ class Limits:
     # How long a request waits for a free child: with 40 s for the picture and 5 s to spare it stays below the
     # 75 s after which nginx gives up (proxy_read_timeout).
     queue_seconds: int = 25
+
+    @classmethod
+    def of_site(cls, most_pixels: int) -> Self:
+        """The limits where no picture may have more than ``most_pixels``: what others than JPEG may have stays below
+        it."""
+        return cls(max_pixels_jpeg=most_pixels, max_pixels=min(cls.max_pixels, most_pixels))

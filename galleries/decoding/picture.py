@@ -107,12 +107,16 @@ def _is_read_error(error: BaseException) -> bool:
 
 
 def too_many_pixels(limits: Limits) -> ImageRejected:
+    jpeg, other = _millions(limits.max_pixels_jpeg), _millions(limits.max_pixels)
+    most = f"It may have {jpeg}" if jpeg == other else f"A JPEG may have {jpeg}, any other {other}"
     return ImageRejected(
         "too_many_pixels",
-        "This picture has too many pixels to be opened here. A JPEG may have "
-        f"{limits.max_pixels_jpeg // 1_000_000} megapixels, any other {limits.max_pixels // 1_000_000}, and "
-        f"each side {limits.max_side:,} pixels.",
+        f"This picture has too many pixels to be opened here. {most}, and each side {limits.max_side:,} pixels.",
     )
+
+
+def _millions(pixels: int) -> str:
+    return f"{pixels / 1_000_000:g} million pixels"
 
 
 def too_much_memory() -> ImageRejected:

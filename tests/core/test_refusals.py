@@ -1,15 +1,20 @@
-"""What a full disk and a busy database look like from outside: an answer with a code, never our fault."""
+"""What limits, a full disk and a busy database look like from outside: an answer with a code, never our fault."""
 
 from __future__ import annotations
 
 import errno
+import io
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.test import Client
+from PIL import Image as Pillow
+from pytest_django import Settings
 
+from galleries import uploads
 from galleries.models import Gallery, Image
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +33,34 @@ def _upload(client: Client, gallery: Gallery, **fields: str) -> tuple[int, str]:
 @pytest.mark.parametrize("camera", ["x" * 101, "\u0958" * 51])  # the latter is two characters in NFC
 def test_a_camera_that_is_too_long_is_refused(gallery: Gallery, alice_client: Client, camera: str) -> None:
     assert _upload(alice_client, gallery, camera=camera) == (422, "invalid_request")
+
+
+@pytest.fixture
+def _little_decoder(real_decoder: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The decoder of a site where a photo may have 1.5 million pixels."""
+    settings.GALLERY_MAX_PIXELS = 1_500_000
+    decoder = uploads.decoder.__wrapped__()  # the one of this process has its limits already
+    monkeypatch.setattr(uploads, "decoder", lambda: decoder)
+    yield
+    decoder.close()
+
+
+@pytest.mark.usefixtures("_little_decoder")
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_the_limit_of_pixels_holds_for_every_format(gallery: Gallery, alice_client: Client, format: str) -> None:
+    address = f"{gallery.get_absolute_url()}upload/"
+
+    def send(width: int) -> tuple[int, str]:
+        photo = io.BytesIO()
+        Pillow.new("RGB", (width, 1_000)).save(photo, format)
+        files = {"file": SimpleUploadedFile("a.jpg", photo.getvalue())}
+        answer = alice_client.post(address, files, headers={"Accept": "application/json"})
+        return answer.status_code, answer.json().get("detail", "")
+
+    assert send(1_500) == (201, "")
+    status, sentence = send(1_501)
+    assert status == 422
+    assert "It may have 1.5 million pixels, and each side 30,000 pixels." in sentence
 
 
 @pytest.mark.parametrize(

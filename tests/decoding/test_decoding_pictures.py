@@ -141,6 +141,12 @@ def test_pixels_are_limited_per_kind(decode_small: Decode) -> None:
     assert refusal(decode_small, encode(Image.new("RGB", (401, 2)))) == "too_many_pixels"
 
 
+def test_refusal_names_the_limit_of_each_kind(decode_small: Decode) -> None:
+    with pytest.raises(ImageRejected) as rejected:
+        decode_small(encode(Image.new("RGB", (101, 100))))
+    assert "A JPEG may have 0.02 million pixels, any other 0.01 million pixels, and" in rejected.value.message
+
+
 def test_scans_of_a_progressive_jpeg_are_limited(decode_small: Decode) -> None:
     baseline = encode(draw_noise((150, 100)), "JPEG")
     progressive = encode(draw_noise((150, 100)), "JPEG", progressive=True)
