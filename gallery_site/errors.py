@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from django.conf import settings
+from django.core.exceptions import TooManyFilesSent
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -81,7 +83,16 @@ def busy(request: HttpRequest) -> HttpResponse:
     return HttpResponse(render_to_string("503.html"), status=503, headers=problem.headers)
 
 
+def too_many_files() -> Problem:
+    """The refusal of a request with more files than one may have: none of them reached a view."""
+    most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+    detail = f"At most {most} photos at a time. Nothing was stored: go back and choose fewer."
+    return Problem("invalid_request", detail=detail, fields=("file",))
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, TooManyFilesSent):
+        return problem_response(request, too_many_files())
     if wants_json(request):
         return problem_json(Problem("malformed"))
     return render(request, "400.html", status=400)

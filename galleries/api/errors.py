@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFilesSent
 from django.db import OperationalError
 from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
@@ -15,7 +15,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from galleries.problems import PROBLEMS, Problem
-from gallery_site.errors import problem_json
+from gallery_site.errors import problem_json, too_many_files
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +55,8 @@ def _problem(exception: Exception | type[Exception]) -> Problem:
             return invalid((_field(error["loc"]), message_of(error)) for error in exception.errors)
         case RequestDataTooBig():
             return Problem("file_too_large", detail="This request is too large.")
+        case TooManyFilesSent():
+            return too_many_files()
         case HttpError(status_code=401):
             return Problem("unauthorized")
         case HttpError(__cause__=Problem() as problem):  # from our parser

@@ -272,6 +272,7 @@ def test_exactly_one_file(program: Program, gallery: Gallery) -> None:
     path = f"/galleries/{gallery.hex}/images"
     assert is_problem(program.upload(gallery), "invalid_request", "file")
     assert is_problem(program.upload(gallery, jpeg(1), jpeg(2)), "invalid_request", "file")
+    assert is_problem(program.upload(gallery, *map(jpeg, range(51))), "invalid_request", "file")  # Django's limit
     nameless = send_raw(program, gallery, multipart(("file", "", jpeg(1))))
     assert is_problem(nameless, "invalid_request", "file")
     assert "filename=" in nameless.json()["detail"]

@@ -6,8 +6,10 @@ import errno
 import io
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from django.conf import settings as site
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.test import Client
@@ -16,6 +18,8 @@ from pytest_django import Settings
 
 from galleries import uploads
 from galleries.models import Gallery, Image
+
+PROBLEM_TYPE = "application/problem+json"
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +37,21 @@ def _upload(client: Client, gallery: Gallery, **fields: str) -> tuple[int, str]:
 @pytest.mark.parametrize("camera", ["x" * 101, "\u0958" * 51])  # the latter is two characters in NFC
 def test_a_camera_that_is_too_long_is_refused(gallery: Gallery, alice_client: Client, camera: str) -> None:
     assert _upload(alice_client, gallery, camera=camera) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"), [("text/html", "text/html; charset=utf-8"), ("application/json", PROBLEM_TYPE)]
+)
+def test_more_files_than_one_request_may_have_are_refused_together(
+    gallery: Gallery, alice_client: Client, data_dir: Path, accept: str, content_type: str
+) -> None:
+    """The parser refuses them, long before the view: the answer says how many may come, and nothing remains of them."""
+    files = [SimpleUploadedFile(f"{number}.jpg", bytes([number])) for number in range(51)]
+    answer = alice_client.post(f"{gallery.get_absolute_url()}upload/", {"file": files}, headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (422, content_type)
+    assert "At most 50 photos at a time. Nothing was stored" in answer.content.decode()
+    assert not Image.objects.exists()
+    assert not list(Path(site.UPLOAD_DIR).iterdir())
 
 
 @pytest.fixture
