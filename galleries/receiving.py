@@ -20,6 +20,7 @@ from typing import IO, Any, Self
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
+from django.http import multipartparser
 from django.http.multipartparser import MultiPartParserError
 from django.template.defaultfilters import filesizeformat
 from django.utils.datastructures import MultiValueDict
@@ -30,6 +31,12 @@ from galleries.storage import FULL
 
 # Beside a file a request may carry renditions of it that the client made, in parts of these names.
 RENDITIONS = tuple(spec.name for spec in SPECS)
+
+# The headers of one part: file systems take names of 255 UTF-16 units, which are 3 bytes of UTF-8 each, and 3 times as
+# many characters where ``filename*`` (RFC 8187) encodes them. 255 x 9 = 2,295, the plain name beside it 765, and 1 KiB
+# for the rest. Django reads them in doubling steps, so only a power of two is worth something; its own is 1,024.
+PART_HEADER_BYTES = 4 * 1024
+multipartparser.MAX_TOTAL_HEADER_SIZE = PART_HEADER_BYTES  # type: ignore[attr-defined]  # a constant without a stub
 
 
 @dataclass(frozen=True)

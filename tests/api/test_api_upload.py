@@ -9,6 +9,7 @@ from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import time_machine
@@ -289,6 +290,27 @@ def test_exactly_one_file(program: Program, gallery: Gallery) -> None:
 def test_case_means_nothing_in_a_media_type(kind: str, program: Program, gallery: Gallery) -> None:
     body = multipart(("file", "photo.jpg", jpeg(1)))
     assert program.post(f"/galleries/{gallery.hex}/images", body, content_type=kind).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u5199" * 120 + ".jpg",
+        "\U0001f4f7" * 146 + ".jpg",  # as many letters as are kept, of four bytes each
+        "\u5199" * 251 + ".jpg",  # as many as any file system takes
+    ],
+)
+def test_a_long_name_may_come_percent_encoded(program: Program, gallery: Gallery, name: str) -> None:
+    """``filename*`` (RFC 8187) takes three characters for each byte; some clients send the plain name beside it."""
+    encoded = f"photo.jpg\"; filename*=UTF-8''{quote(name)}; plain=\"{name}"
+    response = send_raw(program, gallery, multipart(("file", encoded, jpeg(1))))
+    assert response.status_code == 201
+    assert response.json()["filename"] == name.removesuffix(".jpg")[:146] + ".jpg"
+
+
+def test_headers_of_a_part_have_an_end(program: Program, gallery: Gallery) -> None:
+    endless = send_raw(program, gallery, multipart(("file", "x" * 5_000, jpeg(1))))
+    assert is_problem(endless, "malformed")
 
 
 def test_a_file_over_the_limit_is_too_large(program: Program, gallery: Gallery, settings: Settings) -> None:
