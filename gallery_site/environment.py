@@ -91,6 +91,8 @@ def read_environment(environ: dict[str, str], root: Path, lan: Callable[[], str 
     site_url = (get.text("SITE_URL") or own_address(bind, port, lan())).rstrip("/")
     if not _is_address(site_url):
         raise ImproperlyConfigured(f"SITE_URL must be an http or https address, not {site_url!r}.")
+    max_retention = get.choice("GALLERY_MAX_RETENTION", RETENTIONS, "forever")
+    usual_retention = min("7d", max_retention, key=RETENTIONS.index)
     environment = Environment(
         secret_key=get.secret("DJANGO_SECRET_KEY"),
         debug=get.flag("DJANGO_DEBUG"),
@@ -113,8 +115,8 @@ def read_environment(environ: dict[str, str], root: Path, lan: Callable[[], str 
         max_upload_bytes=get.number("GALLERY_MAX_UPLOAD_BYTES", 64 * MIB, least=1, most=MAX_UPLOAD),
         max_pixels=get.number("GALLERY_MAX_PIXELS", 220_000_000, least=1),
         quota_bytes=get.number("GALLERY_QUOTA_BYTES", 10 * GIB),
-        default_retention=get.choice("GALLERY_DEFAULT_RETENTION", RETENTIONS, "7d"),
-        max_retention=get.choice("GALLERY_MAX_RETENTION", RETENTIONS, "forever"),
+        default_retention=get.choice("GALLERY_DEFAULT_RETENTION", RETENTIONS, usual_retention),
+        max_retention=max_retention,
         grace_seconds=get.number("GALLERY_GRACE_SECONDS", DEFAULT_GRACE),
         signup=get.choice("GALLERY_SIGNUP", ("open", "invite", "closed"), "open"),  # type: ignore[arg-type]
     )

@@ -236,7 +236,13 @@ def test_a_value_that_cannot_be_is_named(tmp_path: Path, name: str, value: str) 
 def test_the_default_cannot_exceed_the_maximum(tmp_path: Path) -> None:
     given = {"GALLERY_DEFAULT_RETENTION": "30d", "GALLERY_MAX_RETENTION": "7d"}
     assert "GALLERY_DEFAULT_RETENTION" in _refusal(given, tmp_path)
-    assert "GALLERY_DEFAULT_RETENTION" in _refusal({"GALLERY_MAX_RETENTION": "1d"}, tmp_path)
+    assert "GALLERY_DEFAULT_RETENTION" in _refusal(given | {"GALLERY_DEFAULT_RETENTION": "forever"}, tmp_path)
+
+
+@pytest.mark.parametrize(("longest", "default"), [("1h", "1h"), ("1d", "1d"), ("7d", "7d"), ("forever", "7d")])
+def test_the_default_that_nobody_set_is_cut_to_the_maximum(tmp_path: Path, longest: str, default: str) -> None:
+    environment = read_environment({"GALLERY_MAX_RETENTION": longest}, tmp_path)
+    assert (environment.default_retention, environment.max_retention) == (default, longest)
 
 
 def test_with_records_the_grace_is_an_hour_at_least(tmp_path: Path) -> None:
