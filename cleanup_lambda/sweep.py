@@ -34,7 +34,8 @@ class Due:
 
 @dataclass
 class Report:
-    """What a sweep did. ``held``: due items left alone because of the mass rule. ``remaining``: it ran out of time."""
+    """What a sweep did. ``held``: due items left alone because of the mass rule. ``remaining``: some were not tried,
+    because the time was up or the limit reached."""
 
     due: int = 0
     deleted: int = 0
@@ -122,7 +123,8 @@ def sweep(
     ``progress`` is called after each batch, ``point`` at the places where a crash is tested.
     """
     report = Report()
-    for batch in _batches(islice(source.due(), limit), batch_size):
+    due = source.due()
+    for batch in _batches(islice(due, limit), batch_size):
         if not time_left():
             report.remaining = True
             break
@@ -142,6 +144,8 @@ def sweep(
         report.deleted += len(dropped.done)
         report.bytes += sum(item.size for item in dropped.done)
         progress(report)
+    else:
+        report.remaining = report.remaining or next(due, None) is not None  # only a limit leaves any
     return report
 
 

@@ -104,7 +104,7 @@ def run_sweep(
         room = None if plan.limit is None else max(plan.limit - report.deleted, 0)
         _add(report, _run(DueRows(plan), room, time_left, progress))
         _forget_hold(plan)
-    if not report.remaining:
+    if time_left():
         forget_emptied(plan.now, time_left)
         drop_empty_galleries(plan.cutoff)
     return report

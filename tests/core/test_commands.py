@@ -93,9 +93,21 @@ def test_sweep_takes_an_age_a_gallery_and_a_limit(gallery: Gallery, data_dir: Pa
         assert _json("sweep_expired", "--older-than", "7201s")[1]["due"] == 0
         assert _json("sweep_expired", "--older-than", "2h", "--gallery", gallery.hex)[1]["due"] == 3
         limited = ("sweep_expired", "--older-than", "2h", "--gallery", str(gallery.id), "--limit", "2", "--apply")
-        assert _json(*limited)[1]["deleted"] == 2
+        code, report = _json(*limited)
+        assert (code, report["deleted"]) == (1, 2)  # one is left
         assert _json("sweep_expired", "--older-than", "2h")[1]["due"] == 2
+        code, report = _json(*limited)
+        assert (code, report["deleted"]) == (0, 1)  # nothing of this gallery
         check_world(timezone.now(), data_dir)
+
+
+def test_a_limit_that_leaves_something_of_what_was_begun_says_so(gallery: Gallery) -> None:
+    with clock(START):
+        ids = [add(gallery, number).id for number in range(3)]
+        remove_images(gallery, ids, START)
+        delete_for_good(gallery, ids, START)
+        codes = [_call("sweep_expired", "--apply", "--limit", limit)[0] for limit in ("1", "1", "1", "1")]
+    assert codes == [1, 1, 0, 0]
 
 
 @pytest.mark.parametrize(

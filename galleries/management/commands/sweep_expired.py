@@ -39,7 +39,7 @@ class Command(BaseCommand):
         report = self._sweep(plan) if options["apply"] else preview_sweep(plan)
         values = {name: value for name, value in report.as_dict().items() if name in FIELDS}
         self.stdout.write(json.dumps(values) if options["json"] else _sentence(report, applied=options["apply"]))
-        if report.failed or report.held:
+        if report.failed or report.held or report.remaining:
             raise CommandError(_complaint(report), returncode=1)
 
     def _sweep(self, plan: SweepPlan) -> Report:
@@ -73,4 +73,6 @@ def _sentence(report: Report, *, applied: bool) -> str:
 def _complaint(report: Report) -> str:
     if report.held:
         return f"{report.held} images are held: so many need a second visit after an hour, or --allow-mass."
-    return f"{report.failed} images could not be removed; the next run tries again."
+    if report.failed:
+        return f"{report.failed} images could not be removed; the next run tries again."
+    return "More is due than --limit let this run remove; the next run goes on."
