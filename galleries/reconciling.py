@@ -23,10 +23,11 @@ from cleanup_lambda.keys import Key, parse_key
 from cleanup_lambda.sweep import is_mass
 from galleries.models import Image, State
 from galleries.storage import ObjectMissing, StoredObject, media_storage
+from galleries.sweeping import REAP_AFTER
 
 ORPHAN_AGE = timedelta(hours=48)  # SAFETY 2.3
 SETTLED = timedelta(hours=1)  # rows younger than this may have become ready after the walk passed their place
-STALE_UPLOAD = timedelta(days=1)  # longer than any request
+STALE_UPLOAD = REAP_AFTER  # since it was last written to: its row is given up then, too
 BATCH = 500  # objects or rows looked up together
 
 

@@ -69,12 +69,11 @@ def tick() -> None:
 
 
 def tidy() -> None:
-    """Once a day: sessions and used invitations that ended, limits that count nothing, what killed uploads left."""
+    """Once a day: sessions and used invitations that ended, limits that count nothing."""
     now = timezone.now()
     call_command("clearsessions")
     drop_stale(now)
     forget_ended(now)
-    remove_stale_uploads(now)
 
 
 def report() -> None:
@@ -97,6 +96,8 @@ def beat(rounds: int) -> None:
     if rounds % REPORT_EVERY == 0 and settings.GALLERY_TABLE:
         _attempt("report", report)
     _attempt("sweep", tick)
+    # Each round lists one folder: photos that a killed process left there have not lost their place and camera yet.
+    _attempt("removing what uploads left", lambda: remove_stale_uploads(timezone.now()))
     if rounds % NOTICE_EVERY == 0:
         _attempt("notices", lambda: send_notices(timezone.now()))
     if rounds % TIDY_EVERY == 0:

@@ -347,14 +347,15 @@ def test_a_store_that_cannot_be_listed_is_1(monkeypatch: pytest.MonkeyPatch) -> 
     assert _call("reconcile_storage")[0] == 1
 
 
-def test_what_dead_uploads_left_is_removed_after_a_day(data_dir: Path, settings: SettingsWrapper) -> None:
+def test_what_dead_uploads_left_is_removed_after_an_hour(data_dir: Path, settings: SettingsWrapper) -> None:
     incoming = Path(settings.UPLOAD_DIR)
     (incoming / "upload-old").mkdir(parents=True)
     (incoming / "upload-old" / "source").write_bytes(b"x")
     (incoming / "body-old").write_bytes(b"x")
     (incoming / "body-new").write_bytes(b"x")
     for name in ("upload-old", "body-old"):
-        _age(incoming / name, timedelta(days=1, seconds=5))
+        _age(incoming / name, timedelta(hours=1, seconds=5))
+    _age(incoming / "body-new", timedelta(minutes=55))
     assert _json("reconcile_storage")[1]["stale_uploads"] == 2
     assert len(list(incoming.iterdir())) == 3
     assert _json("reconcile_storage", "--apply")[1]["stale_uploads"] == 2

@@ -575,15 +575,19 @@ def test_the_timer_sweeps_and_says_so(gallery: Gallery, data_dir: Path, caplog: 
 
 
 @pytest.mark.django_db
-def test_the_timer_tidies_what_killed_uploads_left(data_dir: Path) -> None:
+def test_any_round_of_the_timer_removes_what_killed_uploads_left(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A photo that lies there still has its place and its camera in it."""
     from gallery_site import timers
 
+    monkeypatch.setattr(timers, "close_old_connections", lambda: None)  # the test's own must survive
     folder = data_dir / "incoming"
     folder.mkdir(exist_ok=True)
-    for name, age in (("body-old", 2 * DAY), ("body-new", timedelta(0))):
+    for name, age in (("body-old", HOUR + 5 * SECOND), ("body-new", HOUR - 5 * 60 * SECOND)):
         path = folder / name
         path.write_bytes(b"half a photo")
         moment = (timezone.now() - age).timestamp()
         os.utime(path, (moment, moment))
-    timers.tidy()
+    timers.beat(1)
     assert [path.name for path in folder.iterdir()] == ["body-new"]
