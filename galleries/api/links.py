@@ -19,7 +19,7 @@ from galleries.api.errors import invalid_form, refusals
 from galleries.api.galleries import BODY, READ
 from galleries.api.schemas import DEFAULT_LIMIT, Cursor, Id, Limit, LinkChange, LinkCreate, LinkOut, LinkPage
 from galleries.api.shapes import link_json
-from galleries.api.tokens import TokenRequest, open_gallery
+from galleries.api.tokens import TokenRequest, open_gallery, require_scope
 from galleries.forms import LinkEditForm, LinkForm
 from galleries.links import change_link, create_link, delete_link
 from galleries.models import Link
@@ -54,7 +54,11 @@ def list_links(
 def add_link(
     request: TokenRequest, response: HttpResponse, gallery_id: Id, payload: LinkCreate
 ) -> Status[dict[str, Any]]:
-    """Make a link. Who has its address needs nothing else, but the passcode where there is one."""
+    """Make a link. Who has its address needs nothing else, but the passcode where there is one.
+
+    The token needs `read` beside `write`: the address shows every photo of the gallery.
+    """
+    require_scope(request.auth, "read")
     now = timezone.now()
     gallery = open_gallery(request, gallery_id, now)
     given = payload.model_dump(exclude_unset=True)
@@ -77,7 +81,11 @@ def get_link(request: TokenRequest, response: HttpResponse, link_id: Id) -> dict
     openapi_extra=refusals("not_found", *BODY, *ENDS, "too_many_links", "precondition_failed"),
 )
 def patch_link(request: TokenRequest, response: HttpResponse, link_id: Id, payload: LinkChange) -> dict[str, Any]:
-    """Change a link, or switch it off and on. A changed passcode locks out who knew the old one."""
+    """Change a link, or switch it off and on. A changed passcode locks out who knew the old one.
+
+    The token needs `read` beside `write`, as for making one.
+    """
+    require_scope(request.auth, "read")
     now = timezone.now()
     link = _open(request, link_id, now)
     as_seen = require_match(request, lambda: link_json(link))
