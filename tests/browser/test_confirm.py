@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import PHONE
 from tests.browser.test_main_job import OpenWindow
 from tests.browser.test_refresh import fill
 from tests.live import LiveSite
@@ -33,3 +34,45 @@ def test_photo_goes_for_good_after_a_yes_alone(site: LiveSite, visitor: OpenWind
     dialog.get_by_role("button", name="Delete for good").click()
     expect(page.locator("#toasts")).to_contain_text("1 photo deleted for good.")
     expect(page.locator(".bin-tile")).to_have_count(0)
+
+
+def test_bin_acts_on_what_is_checked_and_says_how_many(site: LiveSite, visitor: OpenWindow, person: str) -> None:
+    address = fill(site, person, range(3))
+    window = visitor(PHONE)
+    page = window.page
+    window.sign_in(person)
+    window.open(address)
+    page.locator("#grid .tile-link").first.focus()
+    page.keyboard.press("Control+a")
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#grid .tile:visible")).to_have_count(0)
+    window.open(f"{address}bin/")
+    restore = page.get_by_role("button", name="Restore", exact=True)
+    purge = page.locator("#selection").get_by_role("button", name="Delete for good")
+    every, checks = page.get_by_label("Select all (3)"), page.locator("main input[name=ids]")
+    expect(restore).to_be_disabled()
+    expect(purge).to_be_disabled()
+    every.check()
+    purge.click()
+    expect(page.get_by_role("dialog", name="Delete 3 photos for good?")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    page.locator(".bin-tile").first.click()
+    expect(every).not_to_be_checked()
+    purge.click()
+    expect(page.get_by_role("dialog", name="Delete 2 photos for good?")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    page.locator(".bin-tile").nth(1).click()
+    purge.click()
+    expect(page.get_by_role("dialog", name="Delete 1 photo for good?")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    every.check()
+    every.uncheck()
+    expect(restore).to_be_disabled()
+    page.locator(".bin-tile").first.click()
+    restore.click()
+    expect(page.locator("#toasts")).to_contain_text("1 photo restored.")
+    expect(checks).to_have_count(2)
+    heading, tile = page.locator("h1").bounding_box(), page.locator("main .tile").first.bounding_box()
+    assert heading
+    assert tile
+    assert heading["x"] == tile["x"]
