@@ -16,7 +16,13 @@ function lifetime(toast) {
 function leave(toast) {
   if (toast.dataset.leaving !== undefined) return;
   toast.dataset.leaving = "";
-  setTimeout(() => toast.remove(), 220);
+  setTimeout(() => remove(toast), 220);
+}
+
+/** Over an open dialog the focus stays in it: the page behind hears no key. */
+function remove(toast) {
+  if (toast.contains(document.activeElement)) toast.closest("dialog")?.focus();
+  toast.remove();
 }
 
 function watch(toast) {

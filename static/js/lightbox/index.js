@@ -47,13 +47,18 @@ function place(link) {
   if (index >= all.length - NEAR_END) askForMore();
 }
 
-/** Moves by one; false at an end. The address follows, so that Back always closes. */
+/** Shows another picture. The address follows, so that Back always closes. */
+function turnTo(link) {
+  show(link);
+  history.replaceState({ lightbox: link.dataset.id }, "", link.href);
+}
+
+/** Moves by one; false at an end. */
 function step(by) {
   const all = tiles();
   const link = all[all.indexOf(current()) + by];
   if (!link) return false;
-  show(link);
-  history.replaceState({ lightbox: link.dataset.id }, "", link.href);
+  turnTo(link);
   controls.wake();
   return true;
 }
@@ -176,7 +181,18 @@ grid.addEventListener("tiles-changed", () => {
   const isFree = (other) => !other.parentElement.hidden;
   const next = all.slice(from).find(isFree) ?? all.slice(0, from).findLast(isFree);
   if (!next) return close();
-  show(next);
-  history.replaceState({ lightbox: next.dataset.id }, "", next.href);
+  turnTo(next);
 });
-grid.addEventListener("htmx:afterSettle", () => dialog.open && current() && place(current()));
+
+// Whoever takes a deletion back wants to see what came back.
+document.body.addEventListener("images-restored", ({ detail }) => {
+  const link = tileOf(detail.ids[0]);
+  if (dialog.open && link) turnTo(link);
+});
+
+// New tiles, or a new summary: the answer of an action changes the tiles first, and brings how many there are after that.
+function placeAnew() {
+  if (dialog.open && current()) place(current());
+}
+grid.addEventListener("htmx:afterSettle", placeAnew);
+document.body.addEventListener("htmx:oobAfterSwap", placeAnew);
