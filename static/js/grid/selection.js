@@ -49,8 +49,10 @@ export function setAnchor(link) {
   anchor = link.dataset.id;
 }
 
-export function selectAll() {
+/** Selects all photos of the gallery, those too that are not on the page yet: these are fetched first. */
+export async function selectAll() {
   if (!bar) return;
+  await loadAll();
   for (const link of tiles()) checkOf(link).checked = true;
   show();
 }
@@ -95,10 +97,10 @@ bar?.querySelector("[data-selection-clear]").addEventListener("click", () => {
 // Long press is not in sight: this is, where there is anything to select for.
 for (const button of document.querySelectorAll("[data-select-all]")) {
   button.addEventListener("click", async () => {
+    leaveMenu(button);
     button.disabled = true;
-    await loadAll();
+    await selectAll();
     button.disabled = false;
-    selectAll();
   });
 }
 
@@ -110,12 +112,14 @@ bar?.addEventListener("submit", (event) => {
   location.assign(bar.dataset.zipUrl);
 });
 
-bar?.addEventListener("htmx:afterRequest", (event) => {
-  const menu = event.target.closest("details[open]");
+function leaveMenu(item) {
+  const menu = item.closest("details[open]");
   if (!menu) return;
   menu.open = false;
   menu.querySelector("summary").focus();
-});
+}
+
+bar?.addEventListener("htmx:afterRequest", (event) => leaveMenu(event.target));
 
 for (const check of grid.querySelectorAll('input[name="ids"]')) check.tabIndex = -1;
 document.body.addEventListener("htmx:load", () => {
