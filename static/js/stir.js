@@ -5,6 +5,7 @@ const STIRS = ["pointermove", "pointerdown", "keydown", "scroll", "dragenter"];
 const PATIENCE = 5000; // ms that a press waits; then it does what it does without script
 // Other links lead away and need nothing of ours; the picker opens in the press itself (upload/index.js).
 const PRESSED = "button:not([data-upload-choose]), a[data-id]";
+const SCROLLING = new Set([" ", "ArrowUp", "ArrowDown"]); // keys that mean something else on a photo
 
 let stirNow;
 /** Resolves when somebody moves a pointer, presses, types or scrolls for the first time, or when `stir` is called. */
@@ -14,7 +15,7 @@ const stirred = new Promise((resolve) => {
 
 let missing = 0; // what is not there yet
 let isPatient = true;
-const held = new Map(); // what happens again when it is: once for each key, however often it was asked for
+const held = new Map(); // what happens when it is: once for each key, what was asked for first
 
 /** As if somebody had. */
 export function stir() {
@@ -44,12 +45,18 @@ function hold(key, again) {
       release();
     }, PATIENCE);
   }
-  held.set(key, again);
+  if (!held.has(key)) held.set(key, again);
   stir();
 }
 
 function isAwaited() {
   return missing > 0 && isPatient;
+}
+
+/** Calls `act` now, or when what hands need is there. The click on `pressed` that belongs to it then counts for nothing. */
+export function onceThere(pressed, act) {
+  if (isAwaited()) hold(pressed, act);
+  else act();
 }
 
 for (const name of STIRS) addEventListener(name, stir, { capture: true, passive: true });
@@ -70,7 +77,9 @@ addEventListener(
 addEventListener(
   "keydown",
   (event) => {
-    if (isAwaited()) hold(event, () => event.target.dispatchEvent(new KeyboardEvent("keydown", event)));
+    if (!isAwaited()) return;
+    if (SCROLLING.has(event.key) && event.target.closest("a[data-id]")) event.preventDefault();
+    hold(event, () => event.target.dispatchEvent(new KeyboardEvent("keydown", event)));
   },
   true,
 );

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Visitor
+from tests.browser.test_long_press import FINGER
 from tests.browser.test_main_job import PHOTOS, add_photos, make_gallery
 from tests.photos import path
 
@@ -82,6 +83,39 @@ def test_impatient_presses_count_as_one(gallery: Shut) -> None:
     waiting[0].continue_()
     expect(gallery.page.locator("dialog.lightbox")).to_be_visible()
     assert gallery.page.evaluate("history.length") == before + 1
+
+
+def test_finger_that_rests_before_that_selects(gallery: Shut) -> None:
+    waiting: list[Route] = []
+    gallery.page.route(LATE, lambda route: waiting.append(route))
+    gallery.page.clock.install()
+    gallery.open()
+    first, second = (gallery.page.locator(".tile-link").nth(index) for index in range(2))
+    with gallery.page.expect_request(LATE):
+        first.dispatch_event("pointerdown", FINGER)
+        gallery.page.clock.fast_forward(1_000)
+        first.dispatch_event("pointerup", FINGER)
+        first.dispatch_event("click")
+    second.dispatch_event("pointerdown", FINGER)
+    second.dispatch_event("pointerup", FINGER)
+    second.dispatch_event("click")  # an impatient tap: it selects too, when there is a selection
+    waiting[0].continue_()
+    expect(gallery.page.locator("[data-selection-count]")).to_have_text("2 selected")
+    expect(gallery.page.locator("dialog.lightbox")).not_to_be_visible()
+
+
+def test_space_before_that_selects_and_nothing_else(gallery: Shut) -> None:
+    waiting: list[Route] = []
+    gallery.page.route(LATE, lambda route: waiting.append(route))
+    gallery.page.set_viewport_size({"width": 1280, "height": 240})
+    gallery.open()
+    gallery.page.locator(".tile-link").first.evaluate("link => link.focus({ preventScroll: true })")
+    with gallery.page.expect_request(LATE):
+        gallery.page.keyboard.press("Space")
+    waiting[0].continue_()
+    expect(gallery.page.locator("[data-selection-count]")).to_have_text("1 selected")
+    gallery.page.wait_for_timeout(300)  # a scroll by a key is a movement
+    assert gallery.page.evaluate("scrollY") == 0
 
 
 def test_picker_opens_in_the_press_itself(gallery: Shut) -> None:

@@ -2,7 +2,6 @@
 // range; while anything is selected a click on a tile selects it too. A page without the bar has nothing to select for.
 import { loadAll } from "./more.js";
 import { checkOf, grid, tileOf, tiles } from "./tiles.js";
-import { onLongPress } from "./long_press.js";
 
 const bar = document.querySelector("[data-selection]");
 const counter = bar?.querySelector("[data-selection-count]");
@@ -81,12 +80,10 @@ grid.addEventListener("click", (event) => {
   }
 });
 
-if (bar) {
-  onLongPress(grid, ".tile > [data-id]", (link) => {
-    toggle(link);
-    navigator.vibrate?.(10);
-  });
-}
+grid.addEventListener("long-press", ({ target }) => {
+  toggle(target);
+  navigator.vibrate?.(10);
+});
 
 bar?.querySelector("[data-selection-clear]").addEventListener("click", () => {
   const first = selected()[0];
