@@ -45,6 +45,7 @@ urlpatterns = [
     path("s/<link:token>/", visits.visit, name="visit"),
     path("s/<link:token>/unlock/", visits.unlock, name="visit-unlock"),
     path("s/<link:token>/pass/", visits.fresh_pass, name="visit-pass"),
+    path("s/<link:token>/left/", visits.downloads_left, name="visit-left"),
     path("s/<link:token>/zip/", visits.download_zip, name="visit-zip"),
     path("s/<link:token>/report/", visits.report, name="visit-report"),
     path("s/<link:token>/i/<hex:image_id>/", visits.image, name="visit-image"),

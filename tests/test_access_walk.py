@@ -83,6 +83,7 @@ ROWS: dict[str, Row] = {
     "s/<link:token>/": Row(GUEST),
     "s/<link:token>/unlock/": Row(GUEST, "post", 302),
     "s/<link:token>/pass/": Row(GUEST),
+    "s/<link:token>/left/": Row(GUEST),
     "s/<link:token>/zip/": Row(GUEST),
     "s/<link:token>/report/": Row(GUEST),
     "s/<link:token>/i/<hex:image_id>/": Row(GUEST),

@@ -176,6 +176,7 @@ def _frame(guest: Guest) -> dict[str, Any]:
         "link_ends_first": link.closes_at == link.ends_at,
         "visit_url": address_of("galleries:visit", guest.token),
         "pass_url": address_of("galleries:visit-pass", guest.token),
+        "left_url": address_of("galleries:visit-left", guest.token),
         "zip_url": address_of("galleries:visit-zip", guest.token),
         "images_url": address_of("galleries:visit-zip", guest.token),
         "report_url": address_of("galleries:visit-report", guest.token),
@@ -207,6 +208,13 @@ def fresh_pass(request: HttpRequest, guest: Guest) -> JsonResponse:
     """New queries for a visitor's page that stays open."""
     now = timezone.now()
     return JsonResponse(fresh_passes(guest.link.gallery, _addresses(guest, now), request.GET.get("ids", ""), now))
+
+
+@require_safe
+@for_guests
+def downloads_left(request: HttpRequest, guest: Guest) -> HttpResponse:
+    """How much may still be taken, for a page that stays open; of a link without a limit, nothing."""
+    return render(request, "links/_downloads_left.html", _frame(guest))
 
 
 @require_safe

@@ -28,6 +28,7 @@ async function save() {
   job ??= { key: keyOf(links), sharing: shareFiles(links.map(photoOf)) };
   const mine = job;
   button.disabled = true;
+  button.dataset.holding = "";
   const state = await mine.sharing.next((done, of) => {
     label.textContent = `Getting ${done} of ${of}`;
   });
@@ -35,6 +36,12 @@ async function save() {
   if (state.problem) say(state.problem, "warning");
   if (mine === job) show(state);
   else label.textContent = PLAIN;
+  tellTaken();
+}
+
+/** What a link allows may have been used (downloads_left.js). */
+function tellTaken() {
+  document.dispatchEvent(new CustomEvent("photos-taken"));
 }
 
 function show(state) {
@@ -48,6 +55,7 @@ function show(state) {
 
 function forget() {
   job = null;
+  delete button.dataset.holding;
   if (!button.disabled) label.textContent = PLAIN;
 }
 
@@ -55,11 +63,16 @@ async function saveOne() {
   const photo = { address: download.href, name: download.dataset.name };
   if (one?.address !== photo.address) one = { address: photo.address, sharing: shareFiles([photo]) };
   single.disabled = true;
+  single.dataset.holding = "";
   const state = await one.sharing.next(() => {});
   single.disabled = false;
   if (state.problem) say(state.problem, "warning");
   else if (state.ready) say("The photo is ready: tap again to save it.");
-  if (state.left === 0) one = null;
+  if (state.left === 0) {
+    one = null;
+    delete single.dataset.holding;
+  }
+  tellTaken();
 }
 
 if (takesFiles() && button) {

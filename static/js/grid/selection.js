@@ -7,6 +7,11 @@ const bar = document.querySelector("[data-selection]");
 const counter = bar?.querySelector("[data-selection-count]");
 let anchor = ""; // the image that ranges begin at
 
+/** A link whose downloads are used up while its page is open takes the bar away. */
+function canSelect() {
+  return bar !== null && !bar.hidden;
+}
+
 export function selected() {
   return tiles().filter((link) => checkOf(link).checked);
 }
@@ -24,7 +29,7 @@ function show() {
 }
 
 export function select(link, on = true) {
-  if (!bar) return;
+  if (!canSelect()) return;
   checkOf(link).checked = on;
   anchor = link.dataset.id;
   show();
@@ -36,7 +41,7 @@ export function toggle(link) {
 
 /** Selects from the anchor to this tile; the anchor stays. */
 export function selectTo(link) {
-  if (!bar) return;
+  if (!canSelect()) return;
   const all = tiles();
   const from = Math.max(all.indexOf(tileOf(anchor)), 0);
   const to = all.indexOf(link);
@@ -50,7 +55,7 @@ export function setAnchor(link) {
 
 /** Selects all photos of the gallery, those too that are not on the page yet: these are fetched first. */
 export async function selectAll() {
-  if (!bar) return;
+  if (!canSelect()) return;
   await loadAll();
   for (const link of tiles()) checkOf(link).checked = true;
   show();
@@ -73,7 +78,7 @@ grid.addEventListener("click", (event) => {
   if (check) {
     if (event.shiftKey && anchor && check.checked) selectTo(link);
     else select(link, check.checked);
-  } else if (event.target.closest("[data-id]") && (isSelecting() || (bar && event.shiftKey))) {
+  } else if (event.target.closest("[data-id]") && (isSelecting() || (canSelect() && event.shiftKey))) {
     event.preventDefault();
     if (event.shiftKey && anchor) selectTo(link);
     else toggle(link);

@@ -1,0 +1,97 @@
+"""The page of somebody with a link: it says what is left to take, and fits on the smallest phone."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PHONE
+from tests.browser.test_sharing import SHEET, OpenWindow, forgive, make_gallery, make_link
+
+pytestmark = pytest.mark.browser
+
+USED_UP = "The downloads of this link are used up. You can still look."
+
+
+def share(visitor: OpenWindow, person: str, title: str = "Harbour", count: int = 2, **fields: str) -> str:
+    """A gallery of this person, with a link to it; returns the link's address."""
+    desk = visitor()
+    desk.sign_in(person)
+    make_link(desk, make_gallery(desk, title, count), **{"kind": "download", "lasts": "1d", **fields})
+    return desk.page.locator("#address").input_value()
+
+
+def offers(page: Page) -> list[str]:
+    """What of the page takes photos along and can be seen."""
+    found: list[str] = page.locator("[data-takes]:visible, .check:visible").evaluate_all(
+        "all => all.map(each => each.ariaLabel || each.textContent.trim() || each.className)"
+    )
+    return found
+
+
+def test_page_learns_that_the_last_download_was_used(visitor: OpenWindow, person: str) -> None:
+    address = share(visitor, person, max_downloads="2")
+    window = visitor()
+    page = window.page
+    page.goto(address)
+    expect(page.get_by_text("2 downloads left")).to_be_visible()
+    with page.expect_download():
+        page.get_by_role("link", name="Download all").click()
+    expect(page.get_by_text("1 download left")).to_be_visible()
+    page.locator("#grid .tile-link").first.click()
+    page.mouse.move(300, 300)
+    with page.expect_download():
+        page.get_by_role("link", name="Download the original").click()
+    expect(page.locator("dialog.lightbox").get_by_text(USED_UP)).to_be_visible()
+    assert offers(page) == []
+    page.keyboard.press("Escape")
+    expect(page.locator("#downloads-left")).to_have_text(USED_UP)
+    assert offers(page) == []
+    page.locator("#grid .tile-link").first.focus()
+    page.keyboard.press("Space")
+    expect(page.locator("html")).not_to_have_attribute("data-selecting", "")
+
+
+def test_page_that_comes_to_the_front_says_what_others_left(visitor: OpenWindow, person: str) -> None:
+    address = share(visitor, person, max_downloads="1")
+    window = visitor()
+    page = window.page
+    page.goto(address)
+    page.locator(".check").first.click()
+    expect(page.get_by_text("1 selected")).to_be_visible()
+    assert len(page.request.get(f"{address}zip/").body()) > 0
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#downloads-left")).to_have_text(USED_UP)
+    expect(page.locator("html")).not_to_have_attribute("data-selecting", "")
+    assert offers(page) == []
+
+
+def test_refused_download_is_a_page_and_no_file(visitor: OpenWindow, person: str) -> None:
+    address = share(visitor, person, max_downloads="1")
+    window = visitor()
+    page = window.page
+    page.goto(address)
+    files: list[str] = []
+    page.on("download", lambda file: files.append(file.suggested_filename))
+    assert len(page.request.get(f"{address}zip/").body()) > 0  # in another window
+    page.get_by_role("link", name="Download all").click()
+    expect(page.get_by_text("downloads are used up")).to_be_visible()
+    page.get_by_role("link", name="Back to the photos").click()
+    expect(page.locator("#downloads-left")).to_have_text(USED_UP)
+    assert files == []
+    forgive(window)
+
+
+def test_photos_that_were_fetched_can_be_saved_though_no_download_is_left(visitor: OpenWindow, person: str) -> None:
+    address = share(visitor, person, max_downloads="2")
+    window = visitor(PHONE)
+    page = window.page
+    page.add_init_script(SHEET)
+    page.goto(address)
+    page.get_by_role("button", name="Select all").tap()
+    with page.expect_response("**/left/"):
+        page.get_by_role("button", name="Save to photos").tap()  # the sheet is closed: they are still at hand
+    page.get_by_role("button", name="Save 2 now").tap()
+    expect(page.locator("#downloads-left")).to_have_text(USED_UP)
+    assert len(page.evaluate("window.taken")) == 2
+    assert offers(page) == []
