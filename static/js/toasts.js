@@ -68,6 +68,7 @@ export function say(sentence, kind = "info") {
   close.textContent = "Close";
   toast.append(words, close);
   board.append(toast);
+  return toast;
 }
 
 board.addEventListener("click", (event) => {
@@ -81,8 +82,23 @@ board.addEventListener("htmx:afterRequest", (event) => {
   if (form && event.detail.successful) leave(form.closest(".toast"));
 });
 
-document.body.addEventListener("htmx:sendError", () => say("No connection. Nothing was changed.", "warning"));
+/** The grid is fetched again, and its next page, by the page itself: nobody did anything that could have failed. */
+function isByItself(event) {
+  return event.detail.target?.matches("[data-grid], .more");
+}
+
+function lineIsBack() {
+  for (const toast of board.querySelectorAll("[data-of-line]")) leave(toast);
+}
+
+document.body.addEventListener("htmx:sendError", (event) => {
+  if (isByItself(event)) return;
+  say("No connection. Nothing was changed.", "warning").dataset.ofLine = "";
+});
+document.body.addEventListener("htmx:beforeOnLoad", lineIsBack);
+window.addEventListener("online", lineIsBack);
 document.body.addEventListener("htmx:responseError", (event) => {
+  if (isByItself(event)) return;
   const gone = event.detail.xhr.status === 404;
   const busy = event.detail.xhr.status === 429;
   if (gone) say("That is no longer here.", "warning");

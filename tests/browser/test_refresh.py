@@ -136,3 +136,44 @@ def test_open_photo_keeps_its_zoom_and_what_was_chosen_in_its_facts(
     dialog.get_by_role("button", name="Keep", exact=True).click()
     expect(end).not_to_have_text(before)  # they follow what was done
     expect(keep).to_have_value("1y")
+
+
+def test_grid_that_is_fetched_without_a_line_says_nothing_and_comes_later(
+    site: LiveSite, visitor: OpenWindow, person: str
+) -> None:
+    """What the page does by itself is no concern of a person who did nothing."""
+    address = fill(site, person, range(1))
+    window = visitor()
+    page = window.page
+    window.sign_in(person)
+    window.open(address)
+    page.mouse.move(200, 200)
+    page.wait_for_function("window.htmx !== undefined")
+    page.set_input_files("input[type=file][name=file]", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": jpeg(7)})
+    page.route(lambda url: url.endswith(address), lambda route: route.abort("internetdisconnected"))
+    with page.expect_event("requestfailed", lambda request: request.url.endswith(address)):
+        pass
+    expect(page.locator(".toast")).to_have_count(0)
+    expect(page.locator("#grid .tile")).to_have_count(1)
+    page.unroute_all()
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator("#grid .tile")).to_have_count(2)
+    assert [each for each in window.complaints if not each.startswith("error:")] == []
+    window.complaints.clear()
+
+
+def test_what_was_said_of_the_line_goes_when_it_is_back(site: LiveSite, visitor: OpenWindow, person: str) -> None:
+    address = fill(site, person, range(1))
+    window = visitor()
+    page = window.page
+    window.sign_in(person)
+    window.open(address)
+    page.locator("#grid .tile-link").first.click()
+    page.wait_for_load_state("networkidle")  # what the first stir asks for
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("No connection. Nothing was changed.")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.locator(".toast")).to_have_count(0)
+    assert [each for each in window.complaints if not each.startswith("error:")] == []
+    window.complaints.clear()

@@ -291,6 +291,20 @@ def test_sizes_and_times_in_words(call: Call) -> None:
     assert say("formatDuration", 3, 12, 45, 200, 9000, None) == times
 
 
+def test_head_says_what_it_waits_for_and_no_time_then(call: Call) -> None:
+    none = {"total": 3, "cancelled": 0, "left": 3, "isPaused": False, "isOffline": False}
+    estimate = {"chosen": 5_000_000, "toSend": 5_000_000, "seconds": 10}
+    heads = [
+        str(call("words.js", "headline", none | now, estimate)).replace("\u00a0", " ")
+        for now in ({}, {"isOffline": True}, {"isPaused": True, "isOffline": True})
+    ]
+    assert heads == [
+        "3 photos, 5 MB, about 10 s on this connection",
+        "3 photos, 5 MB, waiting for the connection",
+        "3 photos, 5 MB, paused",
+    ]
+
+
 def test_estimate_corrects_itself(call: Call) -> None:
     waiting = {"size": 5_000_000, "state": "waiting", "sent": 0, "secondsToPrepare": 0}
     first = call("plan.js", "estimate", [waiting] * 4, {"quality": "full", "speed": 1_000_000, "workers": 2})

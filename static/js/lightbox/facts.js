@@ -35,7 +35,11 @@ export class Facts {
     this.#shown = wanted;
     const chosen = wanted.address === address ? this.#choice?.value : undefined;
     const held = this.panel.contains(document.activeElement) ? document.activeElement : null;
-    await window.htmx.ajax("GET", link.href, { source: this.panel, target: this.panel, swap: "innerHTML" });
+    try {
+      await window.htmx.ajax("GET", link.href, { source: this.panel, target: this.panel, swap: "innerHTML" });
+    } catch {
+      return; // no line: toasts.js says so
+    }
     if (chosen && this.#choice) this.#choice.value = chosen;
     if (held && !held.isConnected) this.#twinOf(held)?.focus();
   }

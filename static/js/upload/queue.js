@@ -70,7 +70,8 @@ export class UploadQueue {
   }
 
   summary() {
-    return { ...summarize(this.#items), isPaused: this.isPaused || this.halted !== "" };
+    const isPaused = this.isPaused || this.halted !== "";
+    return { ...summarize(this.#items), isPaused, isOffline: !this.isOnline() };
   }
 
   /** Milliseconds in which nothing is sent, because the site asked for that. */

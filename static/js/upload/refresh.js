@@ -31,6 +31,9 @@ export class Refresher {
     this.#fetchedAt = performance.now();
     // Not the window's address: while the lightbox is open that is a photo's.
     const address = grid.dataset.refreshUrl ?? location.pathname + location.search;
-    window.htmx.ajax("GET", address, { target: "#grid", swap: "innerHTML" });
+    const fetched = window.htmx.ajax("GET", address, { target: "#grid", swap: "innerHTML" });
+    fetched.catch(() => {
+      this.#isStale = true; // no line: once more when it is back, or with the next photo that is safe
+    });
   }
 }

@@ -77,7 +77,7 @@ export class Uploader {
       forget: () => this.#forget(),
     });
     guardLeaving(() => this.#wouldLose());
-    window.addEventListener("online", () => this.queue.goOnline());
+    window.addEventListener("online", () => this.#goOnline());
     window.addEventListener("pagehide", () => this.#noteMove());
     if (readPerson()) onGoodbye(readPerson(), () => this.#abandon());
   }
@@ -224,6 +224,11 @@ export class Uploader {
     if (this.#hasRenewed) return;
     this.#hasRenewed = true;
     if (await renewToken()) this.queue.resume();
+  }
+
+  #goOnline() {
+    this.queue.goOnline();
+    this.refresher.flush(true);
   }
 
   async #resume() {

@@ -112,13 +112,19 @@ export function headline(summary, estimate, isGuess = false) {
   const becomes = `${isGuess ? "about " : ""}${formatBytes(estimate.toSend)}`;
   const isLighter = estimate.toSend < estimate.chosen * 0.97;
   const chosen = formatBytes(estimate.chosen);
-  const time = formatDuration(estimate.seconds);
   const parts = [
     countPhotos(summary.total - summary.cancelled),
     isLighter ? `${chosen} \u2192 ${becomes}` : chosen,
-    summary.isPaused ? "paused" : time && `${time} on this connection`,
+    pace(summary, estimate),
   ];
   return parts.filter(Boolean).join(", ");
+}
+
+function pace(summary, estimate) {
+  if (summary.isPaused) return "paused";
+  if (summary.isOffline) return "waiting for the connection";
+  const time = formatDuration(estimate.seconds);
+  return time && `${time} on this connection`;
 }
 
 /** How far it is and how fast: "12 of 42 safe, 1.2 MB a second". */
