@@ -56,6 +56,28 @@ def test_scripts_for_hands_are_fetched_at_the_first_stir(gallery: Shut) -> None:
         gallery.page.mouse.move(50, 50)
 
 
+def test_picker_opens_before_its_script_has_come(gallery: Shut) -> None:
+    """Where it has not come for seconds, a press would lead to the end of the page and open nothing."""
+    waiting: list[Route] = []
+    page = gallery.page
+    page.route("**/upload/index*.js", lambda route: waiting.append(route))
+    page.goto(gallery.address, wait_until="commit")
+    link = page.get_by_role("link", name="Add photos").first
+    over = page.locator("[data-upload-early]").first
+    with page.expect_file_chooser() as early:
+        over.click(position={"x": 8, "y": 20})
+    early.value.set_files(str(path(PHOTOS[2])))
+    with page.expect_file_chooser() as still_open:
+        over.click(position={"x": link.evaluate("link => link.offsetWidth") - 8, "y": 20})
+    waiting[0].continue_()
+    expect(page.locator("#grid .tile")).to_have_count(3, timeout=30_000)
+    still_open.value.set_files(str(path(PHOTOS[3])))
+    expect(page.locator("#grid .tile")).to_have_count(4, timeout=30_000)
+    assert "#upload" not in page.url
+    with page.expect_file_chooser():
+        link.click()
+
+
 def test_presses_and_keys_before_that_wait_for_it(gallery: Shut) -> None:
     waiting: list[Route] = []
     gallery.page.route(LATE, lambda route: waiting.append(route))

@@ -27,6 +27,7 @@ function start(root) {
   listenForPaste(take);
   listenForPress(root.querySelector("form"), showWays);
   listenForChoice(root.querySelector("form"), take);
+  takeEarly(take);
   fetchForHands(open); // should that fail, it is asked for again when it is needed, and told then
   recover(root, reach);
 }
@@ -48,6 +49,20 @@ function listenForChoice(form, take) {
     take([...input.files]);
     form.reset();
   });
+}
+
+/** Choosers that lie over the links to the form until now: what was chosen in them, and in a picker that is still open. */
+function takeEarly(take) {
+  for (const input of document.querySelectorAll("[data-upload-early]")) {
+    const takeChosen = () => {
+      const files = [...input.files];
+      input.value = "";
+      if (files.length > 0) take(files);
+    };
+    input.hidden = true;
+    input.addEventListener("change", takeChosen);
+    takeChosen();
+  }
 }
 
 async function recover(root, reach) {
