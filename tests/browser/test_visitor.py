@@ -95,3 +95,25 @@ def test_photos_that_were_fetched_can_be_saved_though_no_download_is_left(visito
     expect(page.locator("#downloads-left")).to_have_text(USED_UP)
     assert len(page.evaluate("window.taken")) == 2
     assert offers(page) == []
+
+
+@pytest.mark.parametrize("kind", ["download", "look"])
+def test_actions_fit_on_small_phones_and_say_what_they_are(visitor: OpenWindow, person: str, kind: str) -> None:
+    address = share(visitor, person, kind=kind)
+    window = visitor(PHONE)
+    page = window.page
+    for width in (320, 360, 390):
+        page.set_viewport_size({"width": width, "height": 640})
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        actions = page.locator(".gallery-actions > :visible")
+        places = actions.evaluate_all("all => all.map(one => one.getBoundingClientRect().toJSON())")
+        assert {round(place["height"]) for place in places} == {44}, "each in one line"
+        assert len({round(place["y"]) for place in places}) == 1, "all in one row"
+        words = page.get_by_role("link", name="Report this gallery").get_by_text("Report")
+        expect(words).to_be_visible(visible=kind == "look")  # alone, a flag says nothing
+    if kind == "download":
+        page.set_viewport_size({"width": 320, "height": 640})
+        page.get_by_role("button", name="Select all").tap()
+        button = page.get_by_role("button", name="Download", exact=True)
+        expect(button).to_be_in_viewport(ratio=1)
