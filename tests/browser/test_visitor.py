@@ -117,3 +117,16 @@ def test_actions_fit_on_small_phones_and_say_what_they_are(visitor: OpenWindow, 
         page.get_by_role("button", name="Select all").tap()
         button = page.get_by_role("button", name="Download", exact=True)
         expect(button).to_be_in_viewport(ratio=1)
+
+
+def test_the_end_of_a_long_name_is_seen(visitor: OpenWindow, person: str) -> None:
+    """Visitors' photos have the gallery's name and a number: it is the number that differs."""
+    address = share(visitor, person, "Long gallery with two hundred pictures of the walk through the mountains")
+    window = visitor(PHONE)
+    page = window.page
+    page.goto(address)
+    page.locator("#grid .tile-link").first.tap()
+    name = page.locator(".lightbox-name [data-name]")
+    expect(name).to_have_text("long-gallery-with-two-hundred-pictures-of-the-walk-through-t-002.jpg")
+    expect(name.get_by_text("002.jpg")).to_be_in_viewport(ratio=1)
+    assert name.evaluate("one => one.scrollWidth <= one.clientWidth")

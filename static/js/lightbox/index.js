@@ -6,6 +6,7 @@ import { Controls } from "./controls.js";
 import { Facts } from "./facts.js";
 import { listen } from "./gestures.js";
 import { Stage } from "./stage.js";
+import { showName } from "./name.js";
 import { morph } from "./transition.js";
 
 const NEAR_END = 6; // pictures before the last one that is loaded
@@ -24,7 +25,7 @@ function current() {
 
 function show(link) {
   place(link);
-  part("name").textContent = link.dataset.name;
+  showName(part("name"), link.dataset.name);
   part("announce").textContent = `${link.dataset.name}, ${part("place").textContent}`;
   const download = part("download"); // A visitor may have none.
   if (download) {
