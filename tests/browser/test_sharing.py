@@ -109,7 +109,7 @@ def check_axe(page: Page) -> None:
 
 def forgive(*windows: Visitor) -> None:
     """What the console says of answers that were meant, and of the moment in which the site was started again."""
-    meant = ("403", "404", "410", "422", "ERR_CONNECTION_REFUSED")
+    meant = ("403", "404", "410", "422", "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET")
     for window in windows:
         window.complaints = [each for each in window.complaints if not any(words in each for words in meant)]
 
