@@ -149,7 +149,9 @@ def _untold(now: datetime) -> Q:
 
 def _send_notice(ending: Ending, connection: BaseEmailBackend, now: datetime) -> Sent:
     gallery, told_before = ending.gallery, ending.gallery.noticed_end
-    mine = Gallery.objects.present().filter(_untold(now), id=gallery.id).update(noticed_end=ending.ends_at)
+    # The row's own columns alone: a join becomes a subquery, which PostgreSQL does not ask again after it has waited.
+    untold = Gallery.objects.filter(_untold(now), id=gallery.id, removed_at=None)
+    mine = untold.update(noticed_end=ending.ends_at)
     address = _address_of(gallery)
     if not mine or not address:
         return Sent.NOBODY  # the banner on the gallery's page remains
