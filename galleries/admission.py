@@ -15,7 +15,7 @@ from uuid import UUID
 
 from cleanup_lambda.keys import Key, parse_key
 from galleries.filenames import download_header
-from galleries.models import Gallery, Image, State
+from galleries.models import Gallery, Image
 from galleries.models.image import UNHIDDEN
 from galleries.passes import verify_pass
 from galleries.problems import Problem
@@ -78,13 +78,7 @@ def _hidden(gallery: UUID, now: datetime) -> tuple[str, ...]:
     """Images of the gallery that may not be seen and whose files may be there; MOST_NAMED + 1 at most. Each part has
     an index."""
     images = Image.objects.filter(gallery=gallery)
-    ready = images.filter(state=State.READY)
-    parts = (
-        images.filter(UNHIDDEN, expires_at__lte=now),
-        ready.filter(removed_at__isnull=False),
-        ready.filter(taken_down_at__isnull=False),
-        images.unfinished().filter(state=State.DELETING),
-    )
+    parts = (images.filter(UNHIDDEN, expires_at__lte=now), *images.kept_back())
     first, *others = (part.values_list("id", flat=True) for part in parts)
     return tuple(image.hex for image in first.union(*others)[: MOST_NAMED + 1])
 

@@ -156,22 +156,19 @@ class Worker(ThreadWorker):
             received = 0
         self.lingering[conn] += received
         if received == 0 or self.lingering[conn] > MOST_DRAINED:
-            self._let_go(conn)
+            self._let_go(conn, self.lingering)
 
     def murder_pending(self) -> None:
         """Called at least once a second: those who waited too long are let go, those that are over too."""
         super().murder_pending()
         now = time.monotonic()
-        for conn in [conn for conn in self.lingering if conn.timeout <= now]:
-            self._let_go(conn)
-        for conn in [conn for conn in self.heads if conn.timeout <= now]:
-            del self.heads[conn]
-            self.poller.unregister(conn.sock)
-            self.nr_conns -= 1
-            conn.close()
+        for watched in (self.lingering, self.heads):
+            for conn in [conn for conn in watched if conn.timeout <= now]:
+                self._let_go(conn, watched)
 
-    def _let_go(self, conn: Any) -> None:
-        del self.lingering[conn]
+    def _let_go(self, conn: Any, watched: dict[Any, Any]) -> None:
+        """End a connection of ``watched``, which the poller has."""
+        del watched[conn]
         self.poller.unregister(conn.sock)
         self.nr_conns -= 1
         conn.close()

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import BooleanField, Case, Count, Exists, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 
-from galleries.models.image import UNHIDDEN, State
+from galleries.models.image import UNHIDDEN
 from galleries.models.links import Guest
 from galleries.routes import address_of
 from gallery_site.ids import uuid7
@@ -89,9 +89,7 @@ class GalleryQuerySet(models.QuerySet["Gallery"]):
         """
         images = apps.get_model("galleries", "Image").objects
         own = images.filter(gallery=OuterRef("pk"))
-        removed = own.filter(state=State.READY, removed_at__isnull=False)
-        taken_down = own.filter(state=State.READY, taken_down_at__isnull=False)
-        deleting = own.unfinished().filter(state=State.DELETING)
+        removed, taken_down, deleting = own.kept_back()
         shown = own.filter(UNHIDDEN)
         ending = shown.filter(expires_at__gt=now)
         faded = shown.filter(expires_at__lte=now).order_by().values("gallery")

@@ -72,6 +72,13 @@ class ImageQuerySet(models.QuerySet["Image"]):
         SQLite takes the index of these few rows only where the index's own condition is repeated."""
         return self.exclude(state=State.READY)
 
+    def kept_back(self) -> tuple[Self, Self, Self]:
+        """What may not be seen though its files may be there, apart from what has expired: removed, taken down, being
+        deleted. In parts, of which each has an index."""
+        ready = self.filter(state=State.READY)
+        deleting = self.unfinished().filter(state=State.DELETING)
+        return ready.filter(removed_at__isnull=False), ready.filter(taken_down_at__isnull=False), deleting
+
     def removable(self, now: datetime) -> Self:
         """What its owner may remove, or has removed already."""
         return self.filter(unexpired(now), state=State.READY, taken_down_at=None)
