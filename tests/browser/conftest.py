@@ -50,6 +50,11 @@ class Visitor:
         self.page.locator("main button[type=submit]").first.click()
         self.page.wait_for_url(f"{self.site.address}/")
 
+    def enter(self, name: str, path: str) -> None:
+        """Sign in, and open what lies at ``path``."""
+        self.sign_in(name)
+        self.open(path)
+
 
 @pytest.fixture
 def visitor(site: LiveSite, browser: Browser) -> Iterator[Callable[..., Visitor]]:

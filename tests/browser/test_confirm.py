@@ -19,8 +19,7 @@ def test_photo_goes_for_good_after_a_yes_alone(site: LiveSite, visitor: OpenWind
     window = visitor()
     page = window.page
     page.add_init_script(missing)
-    window.sign_in(person)
-    window.open(address)
+    window.enter(person, address)
     page.locator("#grid .tile .check").click()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator("#grid .tile:visible")).to_have_count(0)
@@ -40,8 +39,7 @@ def test_bin_acts_on_what_is_checked_and_says_how_many(site: LiveSite, visitor: 
     address = fill(site, person, range(3))
     window = visitor(PHONE)
     page = window.page
-    window.sign_in(person)
-    window.open(address)
+    window.enter(person, address)
     page.locator("#grid .tile-link").first.focus()
     page.keyboard.press("Control+a")
     page.get_by_role("button", name="Delete", exact=True).click()

@@ -21,8 +21,7 @@ def test_undo_shows_the_photo_again_and_leaves_the_keys_alive(
     address = fill(site, person, range(PAGE + 10))
     window = visitor(size)
     page = window.page
-    window.sign_in(person)
-    window.open(address)
+    window.enter(person, address)
     tiles = page.locator("#grid .tile-link")
     first, second = (f"{site.address}{tiles.nth(index).get_attribute('href')}" for index in range(2))
     tiles.first.click()

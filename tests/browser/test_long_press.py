@@ -31,8 +31,7 @@ def test_mouse_keeps_its_menu_after_a_finger(site: LiveSite, visitor: OpenWindow
     address = fill(site, person, range(1))
     window = visitor()
     page = window.page
-    window.sign_in(person)
-    window.open(address)
+    window.enter(person, address)
     stir(page)
     page.evaluate(NOTE_MENUS)
     tile = page.locator("#grid .tile-link")

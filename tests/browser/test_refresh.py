@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.test_main_job import OpenWindow, make_gallery
 from tests.live import LiveSite
@@ -60,17 +60,22 @@ def test_grid_that_outgrows_its_first_page_leads_to_the_rest(visitor: OpenWindow
     assert sorted(names) == sorted(f"{n}.jpg" for n in range(MANY))
 
 
+def load_to_the_end(page: Page, photos: int) -> Locator:
+    """Scroll to the end of what is there, until all tiles of so many photos are; returns them."""
+    page.evaluate(TO_THE_END)
+    tiles = page.locator("#grid .tile")
+    expect(tiles).to_have_count(photos)
+    return tiles
+
+
 def test_grid_that_was_loaded_to_its_end_keeps_its_tiles_and_checks(
     site: LiveSite, visitor: OpenWindow, person: str
 ) -> None:
     address = fill(site, person, range(PAGE + 2))
     window = visitor()
     page = window.page
-    window.sign_in(person)
-    window.open(address)
-    page.evaluate(TO_THE_END)
-    tiles = page.locator("#grid .tile")
-    expect(tiles).to_have_count(PAGE + 2)
+    window.enter(person, address)
+    tiles = load_to_the_end(page, PAGE + 2)
     page.locator("#grid .tile .check").last.click()
     expect(page.locator("html")).to_have_attribute("data-selecting", "")
     page.evaluate(MERGE)
@@ -89,11 +94,8 @@ def test_what_is_open_or_selected_stays_while_photos_come_in_between(
     address = fill(site, person, range(PAGE + 2))
     window = visitor()
     page = window.page
-    window.sign_in(person)
-    window.open(address)
-    page.evaluate(TO_THE_END)
-    tiles = page.locator("#grid .tile")
-    expect(tiles).to_have_count(PAGE + 2)
+    window.enter(person, address)
+    tiles = load_to_the_end(page, PAGE + 2)
     page.locator("#grid .tile-link").last.click()
     place = page.locator("dialog#lightbox [data-place]")
     expect(place).to_have_text(f"{PAGE + 2} of {PAGE + 2}")
@@ -116,8 +118,7 @@ def test_open_photo_keeps_its_zoom_and_what_was_chosen_in_its_facts(
     address = fill(site, person, range(2))
     window = visitor()
     page = window.page
-    window.sign_in(person)
-    window.open(address)
+    window.enter(person, address)
     page.locator("#grid .tile-link").last.click()
     dialog = page.locator("dialog#lightbox")
     expect(dialog).to_be_visible()
@@ -145,8 +146,7 @@ def test_grid_that_is_fetched_without_a_line_says_nothing_and_comes_later(
     address = fill(site, person, range(1))
     window = visitor()
     page = window.page
-    window.sign_in(person)
-    window.open(address)
+    window.enter(person, address)
     page.mouse.move(200, 200)
     page.wait_for_function("window.htmx !== undefined")
     page.set_input_files("input[type=file][name=file]", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": jpeg(7)})
@@ -166,8 +166,7 @@ def test_what_was_said_of_the_line_goes_when_it_is_back(site: LiveSite, visitor:
     address = fill(site, person, range(1))
     window = visitor()
     page = window.page
-    window.sign_in(person)
-    window.open(address)
+    window.enter(person, address)
     page.locator("#grid .tile-link").first.click()
     page.wait_for_load_state("networkidle")  # what the first stir asks for
     page.context.set_offline(True)

@@ -18,8 +18,7 @@ def test_folded_uploads_leave_the_bar_free(site: LiveSite, visitor: OpenWindow, 
     address = fill(site, person, range(1))
     window = visitor(PHONE)
     page = window.page
-    window.sign_in(person)
-    window.open(address)
+    window.enter(person, address)
     waiting: list[Route] = []
     page.route(f"**{address}upload/", lambda route: waiting.append(route))
     page.set_input_files("input[type=file][name=file]", str(path(PHOTOS[0])))
@@ -43,8 +42,7 @@ def test_owner_selects_all_of_a_gallery_that_is_loaded_in_part(
     address = fill(site, person, range(PAGE + 2))
     window = visitor(PHONE)
     page = window.page
-    window.sign_in(person)
-    window.open(address)
+    window.enter(person, address)
     expect(page.locator("#grid .tile")).to_have_count(PAGE)
     if way == "menu":
         page.get_by_label("More for this gallery").click()
@@ -60,8 +58,7 @@ def test_empty_gallery_offers_nothing_to_select(site: LiveSite, visitor: OpenWin
     address = fill(site, person, range(0))
     window = visitor(PHONE)
     page = window.page
-    window.sign_in(person)
-    window.open(address)
+    window.enter(person, address)
     page.get_by_label("More for this gallery").click()
     expect(page.get_by_role("link", name="Deleted photos")).to_be_visible()
     expect(page.get_by_role("button", name="Select all")).not_to_be_visible()
