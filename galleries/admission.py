@@ -2,8 +2,12 @@
 
 nginx asks for a pass, not for a picture, and remembers the answer (deploy/nginx). A gallery's pass opens all of its
 renditions, so the answer also names the images of that gallery whose files are there and may not be seen: those it
-keeps back. A removal therefore reaches addresses that were handed out within that minute, and an expiry in its second,
-because no answer is kept beyond the end of its pass.
+keeps back. A removal, or an end that is brought forward, therefore reaches addresses that were handed out within that
+minute, and an expiry that was known when nginx asked in its second, because no answer is kept beyond the end of its
+pass, nor of the first photo under it.
+
+Ends are whole seconds here, as they are in passes: what ends within a second is kept back from the beginning of it.
+However many photos of a gallery end one after another, nginx thus asks once a second at most.
 """
 
 from __future__ import annotations
@@ -46,9 +50,11 @@ def admit(path: str, query: Mapping[str, str], now: datetime) -> Admission:
     key = parse_key(path)
     if key is None or not verify_pass(key, path, query, int(now.timestamp())):
         raise Problem("not_found")
+    now = now.replace(microsecond=999_999)  # the last moment of this second
     second, end = int(now.timestamp()), int(query["u"])
     if query["p"] != "r":
         image = _served_image(key, now)
+        end = _sooner(end, image.expires_at)
         disposition = "" if key.spec else download_header(image)
         return Admission(min(second + KEPT_FOR, end), _cache_control(end - second), disposition=disposition)
     gallery = Gallery.objects.filter(
@@ -56,6 +62,7 @@ def admit(path: str, query: Mapping[str, str], now: datetime) -> Admission:
     )
     if not gallery.exists():
         raise Problem("not_found")
+    end = _sooner(end, _first_end(UUID(key.gallery), now))
     hidden = _hidden(UUID(key.gallery), now)
     if len(hidden) > MOST_NAMED:  # too many to name: about each picture, each time
         _served_image(key, now)
@@ -81,6 +88,17 @@ def _hidden(gallery: UUID, now: datetime) -> tuple[str, ...]:
     parts = (images.filter(UNHIDDEN, expires_at__lte=now), *images.kept_back())
     first, *others = (part.values_list("id", flat=True) for part in parts)
     return tuple(image.hex for image in first.union(*others)[: MOST_NAMED + 1])
+
+
+def _first_end(gallery: UUID, now: datetime) -> datetime | None:
+    """When the first of the gallery's images expires that can be seen now; not always the end of a pass, for an end may
+    be set after the pass was made."""
+    ending = Image.objects.filter(UNHIDDEN, gallery=gallery, expires_at__gt=now).order_by("expires_at")
+    return ending.values_list("expires_at", flat=True).first()
+
+
+def _sooner(end: int, gone: datetime | None) -> int:
+    return end if gone is None else min(end, int(gone.timestamp()))
 
 
 def _cache_control(left: int) -> str:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from urllib.parse import parse_qsl
 
 import pytest
 
 from galleries import admission
 from galleries.admission import KEPT_FOR, Admission, admit
+from galleries.expiry import set_expiry
 from galleries.models import Gallery, Image
 from galleries.passes import Addresses
 from galleries.problems import Problem
 from galleries.removal import remove_images
 from tests.core.hidings import HIDINGS, Hide
-from tests.core.world import HOUR, START, add, clock, reload
+from tests.core.world import HOUR, SECOND, START, add, clock, problem_of, reload
 
 pytestmark = pytest.mark.django_db
 
@@ -22,8 +24,13 @@ pytestmark = pytest.mark.django_db
 def _ask(image: Image, now: datetime) -> Admission:
     """What nginx hears when ``image`` is the first that is asked for under a pass of ``now``."""
     measured = Gallery.objects.measured(now).get(id=image.gallery_id)
-    path, _, query = Addresses(measured, now, measured.first_gone).rendition(image, "preview").partition("?")
-    assert "p=r&" in query, "one pass for the gallery"
+    address = Addresses(measured, now, measured.first_gone).rendition(image, "preview")
+    assert "?p=r&" in address, "one pass for the gallery"
+    return _admit(address, now)
+
+
+def _admit(address: str, now: datetime) -> Admission:
+    path, _, query = address.partition("?")
     return admit(path.removeprefix("/"), dict(parse_qsl(query)), now)
 
 
@@ -49,3 +56,57 @@ def test_too_many_to_name_are_asked_about_one_by_one(gallery: Gallery, monkeypat
         assert _ask(images[3], START).until == second, "such an answer is not kept"
         with pytest.raises(Problem, match="not_found"):
             _ask(images[0], START)
+
+
+def _by_gallery_pass(image: Image) -> str:
+    return Addresses(image.gallery, START, None).rendition(image, "preview")
+
+
+def _by_image_pass(image: Image) -> str:
+    return Addresses(image.gallery, START, START + SECOND).rendition(image, "preview")
+
+
+def _by_original_pass(image: Image) -> str:
+    return Addresses(image.gallery, START, None).original(image)
+
+
+@pytest.mark.parametrize(
+    ("scope", "address_of"), [("r", _by_gallery_pass), ("i", _by_image_pass), ("o", _by_original_pass)]
+)
+def test_no_answer_is_kept_beyond_an_end_that_was_set_after_the_pass(
+    gallery: Gallery, scope: str, address_of: Callable[[Image], str]
+) -> None:
+    with clock(START) as time_:
+        image, other = add(gallery, 1), add(gallery, 2)
+        address = address_of(reload(image))
+        assert f"?p={scope}&" in address
+        end = START + 70 * SECOND
+        set_expiry(image, end, START)
+        assert _admit(address, START).until == int(START.timestamp()) + KEPT_FOR
+        time_.move_to(end - 5 * SECOND)
+        assert _admit(address, end - 5 * SECOND).until == int(end.timestamp())
+        time_.move_to(end)
+        if scope == "r":
+            assert _admit(address_of(reload(other)), end).hidden == (image.hex,)
+        else:
+            assert problem_of(lambda: _admit(address, end)).code == "not_found"
+
+
+def test_an_end_that_was_set_after_the_pass_ends_what_browsers_may_keep(gallery: Gallery) -> None:
+    with clock(START):
+        image = add(gallery, 1)
+        assert "max-age=900" in _admit(_by_gallery_pass(reload(image)), START).cache_control
+        set_expiry(image, START + 2 * KEPT_FOR * SECOND, START)
+        assert f"max-age={KEPT_FOR}, " in _admit(_by_gallery_pass(reload(image)), START).cache_control
+
+
+def test_however_many_end_within_a_second_the_answer_is_kept_until_the_next(gallery: Gallery) -> None:
+    with clock(START):
+        shown, *ending = (add(gallery, number) for number in range(4))
+        address = _by_gallery_pass(reload(shown))
+        for number, image in enumerate(ending):
+            set_expiry(image, START + 10 * SECOND + timedelta(milliseconds=300 * number + 1), START)
+        set_expiry(shown, START + 12 * SECOND, START)
+        answer = _admit(address, START + 10 * SECOND)
+        assert sorted(answer.hidden) == sorted(image.hex for image in ending)
+        assert answer.until == int(START.timestamp()) + 12

@@ -145,6 +145,21 @@ def test_no_answer_outlives_the_pass(nginx: Nginx, alice: Uploader) -> None:
     end = datetime.now(UTC) + timedelta(seconds=5)
     assert alice.set_expiry(image, end).status == 200
     address = thumbnail(alice, image)
+    assert "?p=i&" in address
+    check_end(nginx, address, end)
+
+
+def test_no_answer_outlives_an_end_that_was_set_after_the_pass(nginx: Nginx, alice: Uploader) -> None:
+    _, [image] = images(alice, 1, seed=550)
+    address = thumbnail(alice, image)
+    assert "?p=r&" in address
+    end = datetime.now(UTC) + timedelta(seconds=5)
+    assert alice.set_expiry(image, end).status == 200
+    check_end(nginx, address, end)
+
+
+def check_end(nginx: Nginx, address: str, end: datetime) -> None:
+    """Ask again and again: it is there until ``end``, the last second of which is not promised, and then it is gone."""
     assert get(nginx, address).status == 200
     seen = []
     while (now := datetime.now(UTC)) < end + timedelta(seconds=0.5):
