@@ -42,4 +42,8 @@ def _configuration(source: str) -> dict[str, Any]:
     path = Path(source).resolve()
     if not path.is_file():
         raise CommandError(f"There is no file {source}.", returncode=2)
-    return {"ENGINE": "django.db.backends.sqlite3", "NAME": f"file:{path}?mode=ro", "OPTIONS": {"uri": True}}
+    # A site that was stopped leaves no log beside its database. SQLite makes one to read, too, which it cannot in a
+    # folder of somebody else, unless it is told that nobody writes (sqlite.org/wal.html, "Read-Only Databases").
+    unchanging = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
+    name = f"{path.as_uri()}?mode=ro{unchanging}"
+    return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": {"uri": True}}
