@@ -15,6 +15,7 @@ from bench.__main__ import main
 from bench.client import percentile
 from bench.context import alternate
 from bench.figures import FIGURES, Figure
+from bench.figures.uploads import lost_or_doubled
 from bench.site import cpu_seconds, family
 from bench.ssim import similarity
 from bench.table import MET, NOT_MET, Row, Wanted, write_markdown, write_text
@@ -78,6 +79,13 @@ def test_percentiles_are_values_that_were_seen() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the bench runs on Linux alone")
+@pytest.mark.parametrize(
+    ("listed", "wrong"), [("abc", 0), ("cba", 0), ("ab", 1), ("abcc", 1), ("abcd", 1), ("abb", 2), ("abd", 2)]
+)
+def test_what_is_lost_does_not_make_up_for_what_is_doubled(listed: str, wrong: int) -> None:
+    assert lost_or_doubled("abc", listed) == wrong
+
+
 def test_cpu_of_children_that_ended_is_counted() -> None:
     before = cpu_seconds(os.getpid())
     subprocess.run([sys.executable, "-c", "sum(range(3_000_000))"], check=True)
