@@ -29,6 +29,7 @@ error_log {home}/start.log notice;
 events {{ worker_connections 2048; }}
 http {{
     include /etc/nginx/mime.types;
+    gzip on;
     client_body_temp_path {home}/body;
     proxy_temp_path {home}/proxy;
     fastcgi_temp_path {home}/fastcgi;
