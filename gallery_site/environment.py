@@ -32,6 +32,8 @@ MIN_GRACE_WITH_RECORDS = 3600  # LIFECYCLE rule 5: must exceed R plus the larges
 MAX_UPLOAD = 4 * GIB - 1  # an entry of a zip is written without zip64 sizes (galleries/zips.py)
 DEFAULT_GRACE = 24 * 3600
 
+ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
 _REGION = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _DOMAIN = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|http://(127\.0\.0\.1|localhost):\d{1,5}")
 
@@ -65,6 +67,9 @@ class Environment:
     max_retention: str
     grace_seconds: int
     signup: Signup
+    ssl_redirect: bool
+    media_by_nginx: bool
+    timers: bool
 
     @property
     def https(self) -> bool:
@@ -119,6 +124,9 @@ def read_environment(environ: dict[str, str], root: Path, lan: Callable[[], str 
         max_retention=max_retention,
         grace_seconds=get.number("GALLERY_GRACE_SECONDS", DEFAULT_GRACE),
         signup=get.choice("GALLERY_SIGNUP", ("open", "invite", "closed"), "open"),  # type: ignore[arg-type]
+        ssl_redirect=get.flag("GALLERY_SSL_REDIRECT", default=True),
+        media_by_nginx=get.flag("GALLERY_MEDIA_BY_NGINX"),
+        timers=get.flag("GALLERY_TIMERS", default=True),
     )
     _check_groups(environment, get)
     return environment
@@ -233,11 +241,11 @@ class _Reader:
     def words(self, name: str) -> tuple[str, ...]:
         return tuple(word.strip() for word in self.text(name).split(",") if word.strip())
 
-    def flag(self, name: str) -> bool:
-        value = self.text(name, "0").lower()
-        if value not in {"0", "1", "true", "false", "yes", "no", "on", "off"}:
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        value = self.text(name).lower()
+        if value not in {"", *ON, *OFF}:
             raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
-        return value in {"1", "true", "yes", "on"}
+        return value in ON if value else default
 
     def number(self, name: str, default: int, *, least: int = 0, most: int | None = None) -> int:
         value = self.text(name)

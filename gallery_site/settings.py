@@ -50,14 +50,14 @@ RESTORE_WINDOW = GRACE - min(timedelta(minutes=15), GRACE / 4)
 GALLERY_MIN_FREE_BYTES = GIB
 GALLERY_MIN_FREE_SHARE = 0.05
 # nginx sends files of its own disk itself and asks about passes (galleries/admission.py, deploy/nginx).
-MEDIA_BY_NGINX = os.environ.get("GALLERY_MEDIA_BY_NGINX") == "1" and not ENVIRONMENT.bucket
+MEDIA_BY_NGINX = ENVIRONMENT.media_by_nginx and not ENVIRONMENT.bucket
 CLOUDFRONT_BASE = ENVIRONMENT.cloudfront_base
 CLOUDFRONT_KEY_ID = ENVIRONMENT.cloudfront_key_id
 CLOUDFRONT_PRIVATE_KEY = ENVIRONMENT.cloudfront_private_key
 CLOUDFRONT_DISTRIBUTION_ID = ENVIRONMENT.cloudfront_distribution_id
 UPLOAD_DIR = DATA_DIR / "incoming"
 # Sweep and drain beside the requests of each process; "0" for a process that is only tried (deploy/install.sh).
-RUN_TIMERS = os.environ.get("GALLERY_TIMERS", "1") == "1"
+RUN_TIMERS = ENVIRONMENT.timers
 
 # --- applications -----------------------------------------------------------------------------------------------------
 
@@ -295,7 +295,7 @@ CSRF_COOKIE_NAME = f"{_PREFIX}csrf"
 CSRF_COOKIE_SECURE = ENVIRONMENT.https
 CSRF_COOKIE_HTTPONLY = True  # the page's script reads the token from a meta element
 CSRF_FAILURE_VIEW = "gallery_site.errors.csrf_failure"
-SECURE_SSL_REDIRECT = ENVIRONMENT.https and os.environ.get("GALLERY_SSL_REDIRECT", "1") == "1"
+SECURE_SSL_REDIRECT = ENVIRONMENT.https and ENVIRONMENT.ssl_redirect
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # a load balancer asks by plain HTTP and follows nothing
 SECURE_HSTS_SECONDS = 63_072_000 if ENVIRONMENT.https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = ENVIRONMENT.https

@@ -216,6 +216,8 @@ def test_a_file_that_is_not_there_or_empty_is_named(tmp_path: Path) -> None:
         ("PORT", "70000"),
         ("PORT", "-1"),
         ("DJANGO_DEBUG", "maybe"),
+        ("GALLERY_SSL_REDIRECT", "maybe"),
+        ("GALLERY_TIMERS", "2"),
         ("SITE_URL", "photos.example.org"),
         ("SITE_URL", "ftp://example.org"),
         ("GALLERY_SIGNUP", "everybody"),
@@ -231,6 +233,14 @@ def test_a_file_that_is_not_there_or_empty_is_named(tmp_path: Path) -> None:
 )
 def test_a_value_that_cannot_be_is_named(tmp_path: Path, name: str, value: str) -> None:
     assert name in _refusal({name: value}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["DJANGO_DEBUG", "GALLERY_SSL_REDIRECT", "GALLERY_MEDIA_BY_NGINX", "GALLERY_TIMERS"])
+def test_every_flag_is_read_alike(tmp_path: Path, name: str) -> None:
+    field = re.sub("^(DJANGO|GALLERY)_", "", name).lower()
+    usual = field in {"ssl_redirect", "timers"}
+    for value, meant in {"": usual, **dict.fromkeys(["1", "true", "Yes", "ON"], True), "0": False, "No": False}.items():
+        assert getattr(read_environment({name: value}, tmp_path), field) is meant, value
 
 
 def test_the_default_cannot_exceed_the_maximum(tmp_path: Path) -> None:
