@@ -43,6 +43,7 @@ class Environment:
     """The site's configuration, already parsed; sizes in bytes, durations in seconds."""
 
     secret_key: str
+    secret_key_fallbacks: tuple[str, ...]
     debug: bool
     allowed_hosts: tuple[str, ...]
     site_url: str
@@ -100,8 +101,9 @@ def read_environment(environ: dict[str, str], root: Path, lan: Callable[[], str 
     usual_retention = min("7d", max_retention, key=RETENTIONS.index)
     environment = Environment(
         secret_key=get.secret("DJANGO_SECRET_KEY"),
+        secret_key_fallbacks=_words(get.secret("DJANGO_SECRET_KEY_FALLBACKS")),
         debug=get.flag("DJANGO_DEBUG"),
-        allowed_hosts=get.words("DJANGO_ALLOWED_HOSTS"),
+        allowed_hosts=_words(get.text("DJANGO_ALLOWED_HOSTS")),
         site_url=site_url,
         data_dir=data_dir,
         bind=bind,
@@ -210,6 +212,10 @@ def _all_or_none(group: dict[str, str], *, needed_by: tuple[str, ...]) -> None:
         raise ImproperlyConfigured(f"{missing[0]} is missing: {asked_by[0]} is set and needs it.")
 
 
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
 class _Reader:
     def __init__(self, environ: dict[str, str]) -> None:
         self.environ = environ
@@ -237,9 +243,6 @@ class _Reader:
         credentials = self.text("CREDENTIALS_DIRECTORY")
         handed = Path(credentials, f"{CREDENTIAL}_{path.name}")
         return handed if credentials and handed.exists() else path
-
-    def words(self, name: str) -> tuple[str, ...]:
-        return tuple(word.strip() for word in self.text(name).split(",") if word.strip())
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         value = self.text(name).lower()

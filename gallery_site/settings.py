@@ -22,6 +22,7 @@ DATA_DIR = ENVIRONMENT.data_dir
 
 DEBUG = ENVIRONMENT.debug
 SECRET_KEY = ENVIRONMENT.secret_key or generated_secret(DATA_DIR)
+SECRET_KEY_FALLBACKS = [*ENVIRONMENT.secret_key_fallbacks]
 SITE_URL = ENVIRONMENT.site_url
 ALLOWED_HOSTS = [*ENVIRONMENT.allowed_hosts] or [
     *dict.fromkeys([*local_hosts(ENVIRONMENT.bind), urlsplit(SITE_URL).hostname or "localhost"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
@@ -21,6 +23,11 @@ class User(AbstractUser):
         DARK = "dark", "Dark"
 
     theme = models.CharField(max_length=6, choices=Theme, default=Theme.SYSTEM)
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """Nothing: a new secret ends every session. Django would give one that the old secret made a new key, by which
+        the list of a person's sessions does not know it, nor who ends the others."""
+        return iter(())
 
     def get_full_name(self) -> str:
         return self.username

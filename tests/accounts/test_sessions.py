@@ -12,6 +12,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from gallery_site.accounts.models import User
 from gallery_site.accounts.sessions import PERSON, STAFF, Life, SessionLifeMiddleware
@@ -97,6 +98,16 @@ def test_nobody_is_looked_up_when_nobody_asks(signed_in: Client) -> None:
     request.session.accessed = False
     SessionLifeMiddleware(lambda request: HttpResponse())(request)
     assert not request.session.accessed
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_new_secret_ends_every_session(signed_in: Client, alice: User, settings: Settings, is_kept: bool) -> None:
+    """Also when the old one still counts for links: none goes on under a key that nobody could end."""
+    assert is_signed_in(signed_in)
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY] if is_kept else []
+    settings.SECRET_KEY = "another one"
+    assert not is_signed_in(signed_in)
+    assert not UserSession.objects.purge_and_list(alice)
 
 
 # --- the list ---------------------------------------------------------------------------------------------------------

@@ -185,6 +185,24 @@ def test_a_secret_may_be_a_file(tmp_path: Path, name: str) -> None:
     assert getattr(site, field) == "of a file"
 
 
+def test_secrets_of_before_are_a_list(tmp_path: Path) -> None:
+    assert read_environment({}, tmp_path).secret_key_fallbacks == ()
+    given = {"DJANGO_SECRET_KEY_FALLBACKS": "last year's, one before"}
+    assert read_environment(given, tmp_path).secret_key_fallbacks == ("last year's", "one before")
+    (tmp_path / "old").write_text("last year's\n")
+    given = {"DJANGO_SECRET_KEY_FALLBACKS_FILE": str(tmp_path / "old")}
+    assert read_environment(given, tmp_path).secret_key_fallbacks == ("last year's",)
+
+
+def test_the_site_knows_secrets_of_before(tmp_path: Path) -> None:
+    environ = {"DJANGO_SECRET_KEY_FALLBACKS": "one,two", "GALLERY_DATA_DIR": str(tmp_path)}
+    ask = "from gallery_site.settings import SECRET_KEY_FALLBACKS; print(SECRET_KEY_FALLBACKS)"
+    done = subprocess.run(
+        [sys.executable, "-c", ask], cwd=ROOT, env=environ, check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "['one', 'two']\n"
+
+
 def test_a_secret_of_root_is_read_where_systemd_hands_it_over(tmp_path: Path) -> None:
     (tmp_path / "image-gallery_secret-key").write_text("handed over\n")
     given = {"DJANGO_SECRET_KEY_FILE": "/etc/image-gallery/secret-key", "CREDENTIALS_DIRECTORY": str(tmp_path)}
