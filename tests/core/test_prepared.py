@@ -103,3 +103,19 @@ def test_a_quota_is_the_one_of_now(alice: User, settings: Any) -> None:
     Usage.objects.update(max_images=3, max_bytes=101)
     assert Usage.charge(alice.id, 0)
     assert (Usage.objects.get().bytes, Usage.objects.get().images) == (101, 3)
+
+
+def test_on_sqlite_what_never_changes_is_written_into_the_statement(gallery: Gallery) -> None:
+    """A bound value that a partial index depends on lets SQLite plan the statement anew each time."""
+    odd = "100 % 'sure' %s"
+    image = add(gallery, 1, filename=odd)
+    named = Prepared(
+        lambda gallery: Image.objects.live(image.created_at).filter(gallery=gallery, filename=odd, animated=False),
+        gallery=AN_ID,
+    )
+    with CaptureQueriesContext(connection) as queries:
+        assert named.fetch(gallery=gallery.id) == [image]
+    if connection.vendor == "sqlite":
+        [[statement, _]] = named._compiled.values()
+        assert statement.params == (AN_ID.hex,)
+        assert "= 'ready'" in queries[0]["sql"]
