@@ -1,16 +1,18 @@
-"""gunicorn's worker with threads, with three changes.
+"""gunicorn's worker with threads, with four changes.
 
 What never became a request is answered like everything else that is refused here, by problem details (RFC 9457):
 gunicorn's own answer is a page of HTML, also for programs. Nobody is waited for who leaves a connection open that is
-over: gunicorn does that in the one thread that also accepts everybody else, for two seconds each. And a thread is only
+over: gunicorn does that in the one thread that also accepts everybody else, for two seconds each. A thread is only
 given to a request whose head is there, and never all of them to those that may be long, bodies that are still on their
-way and files: as many slow clients as there are threads would hold the whole site.
+way and files: as many slow clients as there are threads would hold the whole site. And requests that follow each other
+at once, as a page's sixty pictures do, are answered by one thread, without waking the main thread for each.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import select
 import selectors
 import time
 from collections import deque
@@ -44,6 +46,7 @@ REFUSALS = {
     ExpectationFailed: (HTTPStatus.EXPECTATION_FAILED, "Only 100-continue can be expected here."),
     UnsupportedTransferCoding: (HTTPStatus.NOT_IMPLEMENTED, "Bodies are taken whole or in chunks, in no other coding."),
 }
+AT_ONCE = 2  # milliseconds that a thread waits for its connection's next request
 LINGER = 2.0  # seconds for the other side to take the last answer and close, as gunicorn has it (RFC 9112, section 9.6)
 MOST_DRAINED = 64 * 1024  # bytes that it may go on sending meanwhile
 
@@ -64,6 +67,7 @@ class Worker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self.lingering: dict[Any, int] = {}  # connection -> bytes drained; in the order of their ends
         self.heads: dict[Any, bytearray] = {}  # connection -> what has come of its next request's head
+        self.in_threads = 0  # connections that have a thread, or wait for one
         self.long: set[Any] = set()  # connections whose request may be long, in threads
         self.waiting: deque[Any] = deque()  # those that wait for a place among them
         self.most_long = max(1, self.cfg.threads * 3 // 4)
@@ -110,12 +114,16 @@ class Worker(ThreadWorker):
         conn.init()
         conn.parser.unreader.unread(head)
         if not may_be_long(head):
-            super().enqueue_req(conn)
+            self._give_thread(conn)
         elif len(self.long) < self.most_long:
             self.long.add(conn)
-            super().enqueue_req(conn)
+            self._give_thread(conn)
         else:
             self.waiting.append(conn)
+
+    def _give_thread(self, conn: Any) -> None:
+        self.in_threads += 1
+        super().enqueue_req(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
         """Called when the worker stops: nobody waits longer for a request that does not come."""
@@ -123,15 +131,42 @@ class Worker(ThreadWorker):
         for conn in self.heads:
             conn.timeout = min(conn.timeout, deadline)
 
+    # --- in a thread
+
+    def handle(self, conn: Any) -> Any:
+        """Answer a request, and those that follow it at once. Returns whether the connection may be kept."""
+        keep = super().handle(conn)
+        while keep is True and self._follows_at_once(conn):
+            keep = super().handle(conn)
+        return keep
+
+    def _follows_at_once(self, conn: Any) -> bool:
+        """Whether the connection's next request is there, and this thread may take it: nobody waits for a thread, and
+        it is no longer than the one before. What has come of any other is left to the main thread, in the parser."""
+        unreader = conn.parser.unreader
+        if not self.alive or self.waiting or self.in_threads >= self.cfg.threads or unreader.buf.tell():
+            return False
+        poll = select.poll()
+        poll.register(conn.sock, select.POLLIN)
+        if not poll.poll(AT_ONCE):
+            return False
+        try:
+            head = conn.sock.recv(MOST_HEAD)
+        except OSError:
+            return False
+        unreader.unread(head)
+        return _END in head and (conn in self.long or not may_be_long(head))
+
     # --- after a request
 
     def finish_request(self, conn: Any, fs: Future[Any]) -> None:
         """After a request, in the main thread: keep the connection, or begin to end it."""
+        self.in_threads -= 1
         if conn in self.long:
             self.long.remove(conn)
             if self.waiting:
                 self.long.add(self.waiting[0])
-                super().enqueue_req(self.waiting.popleft())
+                self._give_thread(self.waiting.popleft())
         if fs.cancelled() or fs.exception() is not None or fs.result():
             super().finish_request(conn, fs)
             return
