@@ -42,6 +42,8 @@ from galleries.removal import remove_gallery, remove_images, restore_galleries, 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Rows to look at. Whether actions are offered is decided by the "change" permission."""
 
+    editable: tuple[str, ...] = ()  # the fields that may be written all the same
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -49,7 +51,20 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        return [field.name for field in self.model._meta.fields if field.name not in (self.exclude or ())]
+        return [
+            field.name for field in self.model._meta.fields if field.name not in (*(self.exclude or ()), *self.editable)
+        ]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Where nothing can be written nothing can be saved: what can be done are the actions of the list."""
+        saving = dict.fromkeys(("show_save", "show_save_and_continue"), bool(self.editable))
+        return super().changeform_view(request, object_id, form_url, (extra_context or {}) | saving)
 
     def log_each(self, request: HttpRequest, objects: list[Any], message: str) -> None:
         """One log entry an object."""
@@ -227,9 +242,7 @@ class GalleryAdmin(ReadOnlyAdmin):
 class UsageAdmin(ReadOnlyAdmin):
     list_display = ("owner", "used", "images", "max_bytes", "max_images")
     search_fields = ("owner__username",)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        return ["owner", "bytes", "images"]
+    editable = ("max_bytes", "max_images")
 
     @admin.display(description="used", ordering="bytes")
     def used(self, usage: Usage) -> str:

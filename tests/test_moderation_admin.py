@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from galleries.models import ApiToken, Gallery, Image
+from galleries.models import ApiToken, Gallery, Image, Report, Usage
 from gallery_site.accounts.models import User
 from tests.pictures import store_image
 
@@ -35,7 +36,7 @@ def desk(moderator: User) -> Client:
     return client
 
 
-def act(client: Client, model: str, action: str, *objects: Image | Gallery | ApiToken) -> str:
+def act(client: Client, model: str, action: str, *objects: Image | Gallery | ApiToken | Report) -> str:
     """Carry out an action of the list; returns the page that follows."""
     data = {"action": action, "_selected_action": [str(each.pk) for each in objects]}
     response = client.post(reverse(f"admin:galleries_{model}_changelist"), data, follow=True)
@@ -172,3 +173,37 @@ def test_tokens_are_revoked_and_their_hashes_not_shown(admin_client: Client, ali
     assert row.revoked_at is not None
     api = Client(headers={"authorization": f"Bearer {token}"})
     assert api.get("/api/v1/galleries").status_code == 401
+
+
+@pytest.mark.django_db
+def test_only_what_can_be_written_can_be_saved(admin_client: Client, gallery: Gallery, alice: User) -> None:
+    image = store_image(gallery)
+    page = admin_client.get(reverse("admin:galleries_image_change", args=[image.pk])).content.decode()
+    assert 'name="_save"' not in page
+    assert "closelink" in page
+    address = reverse("admin:galleries_usage_change", args=[alice.pk])
+    assert 'name="_save"' in admin_client.get(address).content.decode()
+    admin_client.post(address, {"max_bytes": "1000", "max_images": "", "images": "7"})
+    usage = Usage.objects.get(owner=alice)
+    assert (usage.max_bytes, usage.max_images, usage.images) == (1000, None, 1)
+
+
+@pytest.mark.django_db
+def test_waiting_reports_are_told_on_every_page(desk: Client, gallery: Gallery) -> None:
+    assert "waiting" not in desk.get(reverse("admin:index")).content.decode()
+    report = Report.objects.create(gallery=gallery, reason="other", created_at=timezone.now())
+    page = desk.get(reverse("admin:index")).content.decode()
+    assert "1 report waiting" in page
+    [address] = re.findall(r'href="([^"]+)">1 report waiting', page)
+    assert str(report.pk) in desk.get(address).content.decode()
+    act(desk, "report", "mark_handled", report)
+    assert "waiting" not in desk.get(reverse("admin:index")).content.decode()
+
+
+@pytest.mark.django_db
+def test_who_may_moderate_finds_the_way_there(desk: Client, gallery: Gallery, alice: User) -> None:
+    way = f'href="{reverse("admin:index")}"'
+    assert way in desk.get("/").content.decode()
+    person = Client()
+    person.force_login(alice)
+    assert way not in person.get("/").content.decode()
