@@ -32,9 +32,11 @@ from gunicorn.http.errors import (
     ParseException,
     UnsupportedTransferCoding,
 )
+from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import ThreadWorker
 
 from galleries.problems import Problem
+from galleries.receiving import PIECE
 from gallery_site.patient_socket import PatientSocket
 
 REFUSALS = {
@@ -57,6 +59,8 @@ _END = b"\r\n\r\n"
 # Answers that leave at their reader's pace.
 _FILES = re.compile(rb"\S+ [^ ?]*/(?:media/|(?:zip|original)[/? ])")
 _BODY = re.compile(rb"(?i)\r\n(?:content-length: *(\d+)|transfer-encoding:)")
+
+SocketUnreader.max_body_chunk = PIECE
 
 
 class Worker(ThreadWorker):
