@@ -12,6 +12,7 @@ import pytest
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn
 
+from galleries.receiving import PIECE
 from gallery_site.worker import Worker
 
 THREADS = 2
@@ -83,3 +84,8 @@ def test_bytes_that_the_parser_has_are_not_passed_by(worker: Worker, line: tuple
     client.sendall(SHORT[9:])
     assert not worker._follows_at_once(conn)
     assert conn.parser.unreader.take_buffered() == SHORT[:9]
+
+
+def test_a_body_is_received_in_the_pieces_in_which_it_is_read() -> None:
+    """What is received beyond what was asked for is copied twice (galleries/receiving.py)."""
+    assert SocketUnreader.max_body_chunk == PIECE
