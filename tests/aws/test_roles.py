@@ -160,7 +160,7 @@ def test_the_schedule_may_start_the_sweep_and_give_up(cloud: Cloud) -> None:
 
 # --- an instance that begins ------------------------------------------------------------------------------------------
 
-SECRETS = ("PrivateKeySecret", "SiteSecret", "DatabasePassword", "DatabaseUrlSecret")
+SECRETS = ("PrivateKeySecret", "SiteSecret", "SettingsSecret", "DatabasePassword", "DatabaseUrlSecret")
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ ARNS = {
     "DatabasePassword": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:database-abcdef",
     "DatabaseUrlSecret": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:url-abcdef",
     "PrivateKeySecret": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-abcdef",
+    "SettingsSecret": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:settings-abcdef",
     "SiteSecret": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:site-abcdef",
 }
 VALUES = {
@@ -44,7 +45,8 @@ VALUES = {
 }
 VALUES |= {"ArtifactBucket": "artifacts", "SiteKey": "site.tar.gz"}
 # Each with its comment in the template: a denial of everything that is not TLS, and actions without resources.
-STARS = {"s3:*", "cloudfront:GetPublicKey", "cloudwatch:PutMetricData"}
+STARS = {"s3:*", "cloudfront:GetPublicKey", "cloudwatch:PutMetricData", "ssm:UpdateInstanceInformation"}
+STARS |= {f"ssmmessages:{act}{channel}Channel" for act in ("Create", "Open") for channel in ("Control", "Data")}
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from tests.aws.keys import key_pair
 from tests.live import ROOT
 
 SECRETS = {"key": key_pair()[0], "site": "s" * 64, "password": "p" * 48, "url": "postgres://me:mine@db.example.org/g"}
+SECRETS["settings"] = "EMAIL_URL=smtp+tls://me:sesame@mail.example.org\nGALLERY_SIGNUP=invite"
 VALUES = {
     "AWS::Region": "eu-central-1",
     "AWS::StackName": "image-gallery",
@@ -27,6 +28,7 @@ VALUES = {
     "PrivateKeySecret": "key",
     "SiteSecret": "site",
     "DatabaseUrlSecret": "url",
+    "SettingsSecret": "",
     "MediaBucket": "photos",
     "Table": "images",
     "GraceSeconds": "86400",
@@ -43,10 +45,12 @@ VALUES = {
 STAND_INS = {
     "apt-get": "exit 0",
     "cloud-init": "echo i-1",
+    "dpkg": "echo arm64",
     "aws": r"""
 case "$*" in
   *get-secret-value*) cat "$SECRETS/$(sed 's/.*--secret-id \([^ ]*\).*/\1/' <<<"$*")" ;;
-  *"s3 cp"*) cat "$ARCHIVE" ;;
+  *"s3 cp"*.tar.gz*) cat "$ARCHIVE" ;;
+  *"s3 cp"*amazon-ssm-agent*) [ -z "$NO_AGENT" ] ;;
 esac
 """,
 }
@@ -93,7 +97,7 @@ class Machine:
         path.write_text(f"#!/bin/bash\n{text}\n")
         path.chmod(0o755)
 
-    def begin(self, script: str, install: str = "exit 0") -> subprocess.CompletedProcess[str]:
+    def begin(self, script: str, install: str = "exit 0", *, no_agent: str = "") -> subprocess.CompletedProcess[str]:
         """Run the script with its absolute paths below ``root``."""
         self._program(self.root / "archive" / "deploy" / "install.sh", f'echo install.sh >>"{self.calls}"\n{install}')
         archive = self.root / "site.tar.gz"
@@ -101,7 +105,7 @@ class Machine:
         moved = script.replace("mkdir -p /etc/", f"mkdir -p {self.root}/etc/")
         moved = moved.replace("cd /etc/", f"cd {self.root}/etc/").replace("/srv/", f"{self.root}/srv/")
         environ = {"PATH": f"{self.root}/bin:{os.environ['PATH']}", "ARCHIVE": str(archive)}
-        environ["SECRETS"] = str(self.root / "secrets")
+        environ |= {"SECRETS": str(self.root / "secrets"), "NO_AGENT": no_agent}
         return subprocess.run(["bash"], input=moved, text=True, capture_output=True, env=environ, check=False)
 
     def environment(self) -> dict[str, str]:
@@ -204,3 +208,44 @@ def test_the_databases_password_is_one_that_nobody_changes(template: dict[str, A
     secret = template["Resources"]["DatabasePassword"]["Properties"]["GenerateSecretString"]
     assert secret["ExcludePunctuation"] is True, "it stands in an address"
     assert not any("Rotation" in each["Type"] for each in template["Resources"].values())
+
+
+def test_an_operator_can_say_more_than_the_template_does(template: dict[str, Any], machine: Machine) -> None:
+    ended = machine.begin(_script(template, VALUES | {"SettingsSecret": "settings"}))
+    assert ended.returncode == 0, ended.stderr
+    environment = machine.environment()
+    assert environment["EMAIL_URL"] == "smtp+tls://me:sesame@mail.example.org"
+    assert (environment["GALLERY_SIGNUP"], environment["GALLERY_BUCKET"]) == ("invite", "photos")
+    assert "sesame" not in ended.stdout + ended.stderr + "".join(machine.said())
+
+
+def test_settings_that_cannot_be_read_are_not_left_out_in_silence(template: dict[str, Any], machine: Machine) -> None:
+    (machine.root / "secrets" / "settings").unlink()
+    assert machine.begin(_script(template, VALUES | {"SettingsSecret": "settings"})).returncode != 0
+    assert machine.said()[-1].endswith("--status FAILURE")
+
+
+@pytest.mark.parametrize("no_agent", ["", "yes"])
+def test_an_operator_has_a_way_in_and_the_site_does_not_depend_on_it(
+    template: dict[str, Any], machine: Machine, no_agent: str
+) -> None:
+    ended = machine.begin(_script(template, VALUES), no_agent=no_agent)
+    assert ended.returncode == 0, ended.stderr
+    said = machine.said()
+    (fetched,) = [line for line in said if "amazon-ssm-agent" in line]
+    assert "s3://amazon-ssm-eu-central-1/latest/debian_arm64/amazon-ssm-agent.deb" in fetched
+    assert any(line.startswith("apt-get install") and line.endswith("agent.deb") for line in said) == (not no_agent)
+    assert ("There is no way in" in ended.stdout) == bool(no_agent)
+    assert said[-1].endswith("--status SUCCESS")
+    for group in ("WebSecurityGroup", "LoadBalancerSecurityGroup"):
+        rules = template["Resources"][group]["Properties"]["SecurityGroupIngress"]
+        assert "22" not in re.findall(r"'ToPort': '?(\d+)", str(rules)), "no port for it"
+
+
+def test_the_database_has_room_for_all_instances_that_may_be_started(template: dict[str, Any]) -> None:
+    """PostgreSQL at RDS allows one connection for 9,531,392 bytes of what it has of the memory, which is some 0.85 of a
+    small instance's. Two cores: two processes, each with its 32 threads and four more connections."""
+    defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
+    assert (defaults["InstanceType"], defaults["DatabaseClass"]) == ("t4g.small", "db.t4g.small")
+    allowed = 0.85 * 2 * 1024**3 / 9_531_392
+    assert defaults["MaxInstances"] * 2 * (32 + 4) < allowed
