@@ -4,6 +4,8 @@ the Lambda would delete the objects of what its owner may still bring back."""
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from datetime import timedelta
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -21,6 +23,7 @@ from galleries.outbox import Drain
 from galleries.removal import remove_images, restore_image
 from galleries.table import TableRecords
 from tests.core.world import DAY, add, problem_of, reload
+from tests.live import ROOT
 from tests.records.service import Service
 from tests.records.table import Item, Table
 from tests.records.test_sweep_table import GRACE, LIVE, Run, keep, make_record, place, said, sweep
@@ -184,6 +187,28 @@ def test_an_operator_changes_what_was_agreed(store: TableRecords, table: Table) 
     assert _agreed(table) == {"N": str(store.grace)}
     assert f"GALLERY_GRACE_SECONDS={store.grace}" in output.getvalue()
     store.check()
+
+
+@pytest.mark.django_db
+def test_the_table_is_changed_first_and_whoever_has_the_new_value_then_serves(
+    client: Client, store: TableRecords, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """docs/records.md, to the letter: an installation waits for /readyz, so nobody could say it afterwards."""
+    assert client.get("/readyz").status_code == 200
+    monkeypatch.setattr(store, "grace", 172_800)  # as a new release is told
+    assert client.get("/readyz").status_code == 503
+    text = (ROOT / "docs" / "records.md").read_text()
+    (command,) = re.findall(r"aws dynamodb update-item.*?(?=```)", text, re.DOTALL)
+    words = shlex.split(command.replace("\\\n", " "))
+    option = dict(zip(words[3::2], words[4::2], strict=True))
+    store.hurried.update_item(
+        TableName=store.table,
+        Key=json.loads(option["--key"]),
+        UpdateExpression=option["--update-expression"],
+        ExpressionAttributeValues=json.loads(option["--expression-attribute-values"]),
+    )
+    assert _agreed(table) == {"N": "172800"}
+    assert client.get("/readyz").status_code == 200
 
 
 @pytest.mark.django_db
