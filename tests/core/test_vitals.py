@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from galleries.management.commands.serve_metrics import exposition
+from galleries.metrics import _make
 from galleries.models import Gallery, Image, SweepHold
 from galleries.vitals import read_vitals
 from gallery_site.health import look_first
@@ -81,6 +82,24 @@ def test_prometheus_reads_the_same_numbers(gallery: Gallery) -> None:
     assert "gallery_images 1.0" in text
     for name, value in values().items():
         assert f"\ngallery_{name} " in text, (name, value)
+
+
+@pytest.mark.django_db
+def test_the_alarms_that_are_written_down_are_those_that_are_measured() -> None:
+    """By the names that Prometheus knows, and with the numbers of the status page."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    alarms = text.partition("## Alarms\n")[2].partition("\n## ")[0]
+    written = dict(re.findall(r"^\| `(gallery_\w+)`[^|]*\| ([^|]+) \|", alarms, re.MULTILINE))
+    counters = {
+        f"{family.name}_total"
+        for instrument in vars(_make()).values()
+        for family in instrument.describe()
+        if family.type == "counter"
+    }
+    measured = {f"gallery_{vital.name}": vital.alarm for vital in read_vitals(timezone.now())}
+    assert written.keys() <= measured.keys() | counters | {"gallery_up"}
+    numbers = {name: float(above.replace(",", "")) for name, above in written.items() if name in measured}
+    assert numbers == {name: alarm for name, alarm in measured.items() if alarm is not None}
 
 
 @pytest.mark.slow
