@@ -73,7 +73,7 @@ class Nginx:
             "/var/log/nginx/": f"{self.home}/",
             "/var/lib/image-gallery": str(self.data_dir),
             "    listen [::]:80 default_server;\n": "",
-            "    listen [::]:443 ssl default_server;\n": "",
+            "    listen [::]:443 ssl http2 default_server;\n": "",
             "    listen [::]:80;\n": "",
             "listen 80": f"listen 127.0.0.1:{self.port}",
             "listen 443": f"listen 127.0.0.1:{self.tls_port}",

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,6 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 NAME = "gallery.example.org"
+HSTS = "max-age=63072000; includeSubDomains; preload"
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +158,33 @@ def test_tls_for_other_names_ends_before_anything_is_shown(front: Nginx) -> None
         context.wrap_socket(line, server_hostname="evil.example")
 
 
+def test_a_name_with_a_certificate_is_shown_over_http_2(machine: Machine, tmp_path: Path) -> None:
+    """The server as certbot leaves it, which knows nothing of HTTP/2 itself."""
+    nginx = Nginx(tmp_path / "nginx", machine.prepared, [tmp_path / "nobody.sock"])
+    nginx.configure()
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj"]
+    make += [f"/CN={NAME}", "-days", "2", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(make, check=True, capture_output=True)
+    servers = nginx.home / "etc" / "sites-available" / "image-gallery"
+    before, _, last = servers.read_text().rpartition(f"    listen 127.0.0.1:{nginx.port};\n")
+    by_certbot = f"    listen 127.0.0.1:{nginx.tls_port} ssl; # managed by Certbot\n"
+    by_certbot += f"    ssl_certificate {certificate};\n    ssl_certificate_key {key};\n"
+    servers.write_text(before + by_certbot + last)
+    nginx.start()
+    try:
+        context = ssl.create_default_context(cafile=str(certificate))
+        for offered, taken in ((["h2", "http/1.1"], "h2"), (["http/1.1"], "http/1.1")):
+            context.set_alpn_protocols(offered)
+            with (
+                socket.create_connection(("127.0.0.1", nginx.tls_port), timeout=30) as line,
+                context.wrap_socket(line, server_hostname=NAME) as talk,
+            ):
+                assert talk.selected_alpn_protocol() == taken
+    finally:
+        nginx.stop()
+
+
 @pytest.mark.parametrize(
     "request_text",
     [
@@ -214,11 +243,14 @@ def test_site_that_is_away(machine: Machine, tmp_path: Path) -> None:
         upload = f"{nginx.address}/g/{'0' * 32}/upload/"
         check_problem(ask(upload, headers={"Accept": "application/json"}), "unavailable")
         over_tls = ask(f"{nginx.address}/", headers=HTML | {"X-Forwarded-Proto": "https"})
-        assert over_tls.headers["strict-transport-security"] == "max-age=63072000; includeSubDomains; preload"
+        assert over_tls.headers["strict-transport-security"] == HSTS
         sheet = re.findall(r'href="(/static/[^"]+)"', over_tls.body.decode())[0]
         static = ask(f"{nginx.address}{sheet}", headers={"Accept-Encoding": "gzip"})
         assert (static.status, static.headers["content-encoding"]) == (200, "gzip")
         assert static.headers["cache-control"] == "public, max-age=315360000, immutable"
+        assert "strict-transport-security" not in static.headers, "over plain HTTP"
+        static = ask(f"{nginx.address}{sheet}", headers={"X-Forwarded-Proto": "https"})
+        assert static.headers["strict-transport-security"] == HSTS
         plain = ask(f"{nginx.address}{re.sub(r'[.][0-9a-f]{12}[.]', '.', sheet)}")
         assert plain.headers["cache-control"] == "public, max-age=60"
         wait_until(lambda: nginx.lines() >= 6, "nginx did not log all of them")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +73,17 @@ def test_health_check_is_not_sent_anywhere(front: Nginx) -> None:
     """A load balancer asks by address and without TLS."""
     answer = ask(f"{front.address}/healthz", headers={"Host": "10.0.0.7"})
     assert (answer.status, answer.json) == (200, {"status": "ok"})
+
+
+def test_pages_are_packed_for_a_front_too_and_json_keeps_its_strong_tag(front: Nginx, site: ServerSite) -> None:
+    asked = OVER_TLS | {"Accept-Encoding": "gzip", "Via": "2.0 abc.cloudfront.net (CloudFront)"}
+    page = ask(f"{front.address}/accounts/login/", headers=asked)
+    assert page.headers["content-encoding"] == "gzip"
+    assert b"csrfmiddlewaretoken" in gzip.decompress(page.body)
+    asked |= {"Authorization": f"Bearer {site.tokens[0]}", "Accept": "application/json"}
+    listed = ask(f"{front.address}/api/v1/galleries", headers=asked)
+    assert (listed.status, listed.headers.get("content-encoding")) == (200, None)
+    assert listed.headers["etag"].startswith('"'), "what If-Match takes"
 
 
 def test_one_id_stands_in_both_logs(front: Nginx, site: ServerSite) -> None:

@@ -65,6 +65,9 @@ def test_one_question_serves_a_gallery(nginx: Nginx, alice: Uploader) -> None:
     assert "x-media-hidden" not in answers[0].headers
     assert re.fullmatch(r"max-age=\d+, s-maxage=\d+, immutable", answers[0].headers["cache-control"])
     assert sorted(asked(nginx, addresses[0].split("/r/")[0], 9), reverse=True) == ["MISS", *["HIT"] * 8]
+    assert "strict-transport-security" not in answers[0].headers
+    over_tls = get(nginx, addresses[0], X_Forwarded_Proto="https")
+    assert over_tls.headers["strict-transport-security"].startswith("max-age=63072000")
 
 
 def test_original_leaves_under_its_name_and_in_parts(nginx: Nginx, alice: Uploader) -> None:
