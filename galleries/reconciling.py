@@ -41,6 +41,7 @@ class Findings:
     foreign: list[str] = field(default_factory=list)
     missing_originals: list[str] = field(default_factory=list)
     missing_renditions: list[str] = field(default_factory=list)
+    damaged_originals: list[str] = field(default_factory=list)
     stale_uploads: int = 0
     deleted: int = 0
     failed: int = 0
@@ -48,8 +49,8 @@ class Findings:
 
     @property
     def left(self) -> int:
-        """How many things still want somebody: orphans, failures, and objects that rows miss."""
-        missing = len(self.missing_originals) + len(self.missing_renditions)
+        """How many things still want somebody: orphans, failures, and objects that rows miss or that are not theirs."""
+        missing = len(self.missing_originals) + len(self.missing_renditions) + len(self.damaged_originals)
         return len(self.orphans) - self.deleted + self.failed + missing
 
     def as_dict(self) -> dict[str, int | list[str]]:
@@ -62,6 +63,7 @@ class Findings:
             "foreign": self.foreign,
             "missing_originals": self.missing_originals,
             "missing_renditions": self.missing_renditions,
+            "damaged_originals": self.damaged_originals,
             "stale_uploads": self.stale_uploads,
             "deleted": self.deleted,
             "failed": self.failed,
@@ -82,11 +84,14 @@ def compare_stores(now: datetime, progress: Callable[[int], None] = lambda objec
         present.update(hash(each.key) for each in batch)
         parsed = {each.key: parse_key(each.key) for each in batch}
         found.foreign += [key for key, parts in parsed.items() if parts is None]
-        owned = _owned_keys(parts for parts in parsed.values() if parts is not None)
+        owners = _owners(parts for parts in parsed.values() if parts is not None)
         for each in batch:
-            if parsed[each.key] is None or each.key in owned:
+            if owner := owners.get(each.key):
+                if _is_damaged(each, owner):
+                    found.damaged_originals.append(each.key)
+            elif parsed[each.key] is None:
                 continue
-            if each.modified_at > now - ORPHAN_AGE:
+            elif each.modified_at > now - ORPHAN_AGE:
                 found.young += 1
             else:
                 found.orphans.append(each)
@@ -101,8 +106,8 @@ def delete_orphans(found: Findings, *, allow_mass: bool = False) -> None:
         found.held = len(found.orphans)
         return
     for batch in _batches(iter(found.orphans)):
-        owned = _owned_keys(parts for each in batch if (parts := parse_key(each.key)))
-        keys = [each.key for each in batch if each.key not in owned]
+        owners = _owners(parts for each in batch if (parts := parse_key(each.key)))
+        keys = [each.key for each in batch if each.key not in owners]
         failed = media_storage().delete_objects(keys)
         media_storage().tidy(keys)
         found.deleted += len(keys) - len(failed)
@@ -135,10 +140,15 @@ def remove_stale_uploads(now: datetime) -> int:
     return removed
 
 
-def _owned_keys(parts: Iterable[Key]) -> set[str]:
-    """The keys that rows list, in any state, among the images that ``parts`` name."""
+def _owners(parts: Iterable[Key]) -> dict[str, Image]:
+    """The keys that rows list, in any state, among the images that ``parts`` name, each with its row."""
     ids = {UUID(each.image) for each in parts}
-    return {key for image in Image.objects.filter(id__in=ids).select_related("gallery") for key in image.keys}
+    return {key: image for image in Image.objects.filter(id__in=ids).select_related("gallery") for key in image.keys}
+
+
+def _is_damaged(stored: StoredObject, owner: Image) -> bool:
+    """Whether this is an original of another size than its row says: a copy that was cut off."""
+    return owner.state == State.READY and stored.key == owner.original_key and stored.size != owner.bytes
 
 
 def _look_for_missing(present: set[int], now: datetime, found: Findings) -> None:

@@ -289,6 +289,19 @@ def test_missing_objects_are_told_by_kind(gallery: Gallery, data_dir: Path) -> N
         assert found["missing_renditions"] == [images[1].rendition_key("thumbnail")]
 
 
+def test_originals_that_were_cut_off_are_told(gallery: Gallery, data_dir: Path) -> None:
+    images = [add(gallery, number) for number in range(3)]
+    for image in images[:2]:
+        path = data_dir / image.original_key
+        path.unlink()
+        path.write_bytes(b"?")
+    Image.objects.filter(id=images[1].id).update(state=State.PENDING)  # it may still be under way
+    code, found = _json("reconcile_storage", "--apply")
+    assert (code, found["damaged_originals"]) == (1, [images[0].original_key])
+    assert images[0].original_key in files(data_dir)
+    assert f"restore them from a backup): 1\n  {images[0].original_key}" in _call("reconcile_storage")[1]
+
+
 def test_objects_of_rows_younger_than_the_walk_are_not_missed(gallery: Gallery, data_dir: Path) -> None:
     with clock(START):
         image = add(gallery, 1)

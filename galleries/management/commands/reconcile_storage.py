@@ -56,6 +56,7 @@ def _sentences(found: Findings) -> str:
     ]
     for title, keys in (
         ("Originals that are missing", found.missing_originals),
+        ("Originals that are not as long as they were (restore them from a backup)", found.damaged_originals),
         ("Renditions that are missing (rebuild_renditions makes them)", found.missing_renditions),
         ("Names that are not ours (never touched)", found.foreign),
     ):
