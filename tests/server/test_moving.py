@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.copy_photos import copy_missing
 from tests.faults.ledger import Uploader
 from tests.faults.site import picture
 from tests.faults.web import ask
@@ -143,7 +144,7 @@ class Installed:
         self.etc, self.state, self.deploy = self.home / "etc", self.home / "state", self.home / "deploy"
         for folder in (self.etc, self.state / "media", self.deploy):
             folder.mkdir(parents=True)
-        for script in (ROOT / "deploy").glob("*.sh"):
+        for script in (*(ROOT / "deploy").glob("*.sh"), ROOT / "deploy" / "copy_photos.py"):
             text = script.read_text().replace("/etc/image-gallery", str(self.etc))
             copy = self.deploy / script.name
             copy.write_text(text.replace("/var/lib/image-gallery", str(self.state)))
@@ -211,6 +212,66 @@ def test_backup_without_a_database_is_none(installed: Installed, tmp_path: Path)
     (installed.etc / "environment").unlink()
     assert installed.run("backup.sh", tmp_path / "backup").returncode == 2
     assert not (tmp_path / "backup").exists()
+
+
+@pytest.mark.parametrize("script", ["backup.sh", "restore.sh"])
+def test_a_password_is_no_word_of_a_command(installed: Installed, used: str, script: str, tmp_path: Path) -> None:
+    installed.is_told(DATABASE_URL=used)
+    assert installed.run("backup.sh", tmp_path / "backup").returncode == 0
+    name = "pg_dump" if script == "backup.sh" else "psql"
+    heard = tmp_path / "heard"
+    installed.program("chown", ":")
+    installed.program(name, f'echo "$PGPASSWORD $*" >>{heard}; exec {Postgres.program(name)} "$@"')
+    installed.is_told(DATABASE_URL=used.replace("@", ":a%40b%5Cn\\c%25d@", 1))
+    folder = tmp_path / ("new" if script == "backup.sh" else "backup")
+    done = installed.run(script, folder)
+    assert done.returncode == 0, done.stderr
+    password, _, words = heard.read_text().partition(" ")
+    assert password == "a@b\\n\\c%d"  # noqa: S105
+    assert used in words
+
+
+def test_restored_photos_belong_to_the_account_of_this_machine(installed: Installed, used: str, tmp_path: Path) -> None:
+    """And one that an earlier restore has cut off is whole afterwards."""
+    installed.is_told(DATABASE_URL=used)
+    media = installed.state / "media" / "owner"
+    media.mkdir(mode=0o2750)
+    photo = media / "photo.jpg"
+    photo.write_bytes(b"photo")
+    os.utime(photo, (10, 10))
+    photo.chmod(0o640)
+    assert installed.run("backup.sh", tmp_path / "backup").returncode == 0
+    shutil.rmtree(media)
+    media.mkdir()
+    photo.write_bytes(b"pho")
+    (media / "newer.jpg").write_bytes(b"newer")
+    heard = tmp_path / "heard"
+    installed.program("chown", f'echo "$*" >{heard}')
+    done = installed.run("restore.sh", tmp_path / "backup")
+    assert done.returncode == 0, done.stderr
+    assert heard.read_text() == f"-R -h image-gallery:www-data {installed.state}/media\n"
+    assert (photo.read_bytes(), photo.stat().st_mtime, photo.stat().st_mode & 0o777) == (b"photo", 10, 0o640)
+    assert {path.name for path in media.iterdir()} == {"photo.jpg", "newer.jpg"}
+
+
+def test_a_copy_that_is_cut_off_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    (source / "owner").mkdir(parents=True)
+    (source / "owner").chmod(0o2750)
+    (source / "owner" / "photo.jpg").write_bytes(b"photo")
+
+    def cut(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes()[:2])
+        raise OSError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copy2", cut)
+        with pytest.raises(OSError, match="^$"):
+            copy_missing(source, target)
+    assert not (target / "owner" / "photo.jpg").exists()
+    assert (copy_missing(source, target), copy_missing(source, target)) == (1, 0)
+    assert [path.name for path in (target / "owner").iterdir()] == ["photo.jpg"]
+    assert (target / "owner").stat().st_mode & 0o7777 == 0o2750
 
 
 @pytest.mark.parametrize("size", [1, 20_000])
