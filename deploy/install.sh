@@ -69,33 +69,43 @@ environment() {
   find "$ETC" -type f -exec chown root:root {} + -exec chmod 0600 {} +
 }
 
+ask_postgres() { runuser -u postgres -- psql -qAtc "$1"; }
+
+await_postgres() {
+  local try
+  for try in $(seq "$PATIENCE"); do ask_postgres 'select 1' >/dev/null 2>&1 && break; sleep 1; done
+}
+
 database() {
   own_database || return 0
-  local folder changed= threads
+  systemctl enable --quiet --now postgresql
   if [ -z "$(pg_lsclusters -h)" ]; then # where the package could make none, as in the making of an image
     pg_createcluster --locale C.UTF-8 "$(ls /usr/lib/postgresql | sort -V | tail -1)" main >/dev/null
+    systemctl restart postgresql
   fi
-  threads=$(told GALLERY_THREADS)
-  threads=${threads:-32} # hardening.conf
-  for folder in /etc/postgresql/*/main/conf.d; do
-    # Two sides of GALLERY_WORKERS processes during an upgrade, each with its threads and what runs beside them, and you.
-    local text="max_connections = $((2 * $(told GALLERY_WORKERS) * (threads + 4) + 40))"
-    if [ "$(cat "$folder/image-gallery.conf" 2>/dev/null)" != "$text" ]; then
-      echo "$text" >"$folder/image-gallery.conf"
-      changed=yes
-    fi
-  done
-  [ -z "$changed" ] || systemctl restart postgresql
-  systemctl enable --quiet --now postgresql
-  local try
-  for try in $(seq "$PATIENCE"); do runuser -u postgres -- psql -qAtc 'select 1' >/dev/null 2>&1 && break; sleep 1; done
-  runuser -u postgres -- psql -qAtc "select 1 from pg_roles where rolname = '$ACCOUNT'" | grep -q 1 ||
+  await_postgres
+  enough_connections
+  ask_postgres "select 1 from pg_roles where rolname = '$ACCOUNT'" | grep -q 1 ||
     runuser -u postgres -- createuser "$ACCOUNT"
-  runuser -u postgres -- psql -qAtc "select 1 from pg_database where datname = '$ACCOUNT'" | grep -q 1 ||
+  ask_postgres "select 1 from pg_database where datname = '$ACCOUNT'" | grep -q 1 ||
     runuser -u postgres -- createdb --owner="$ACCOUNT" --encoding=UTF8 --locale=C.UTF-8 --template=template0 "$ACCOUNT"
   local port # another one when something had the usual one at the time of the package's installation
-  port=$(runuser -u postgres -- psql -qAtc 'show port')
+  port=$(ask_postgres 'show port')
   if [ "$port" = 5432 ]; then tell DATABASE_URL "$LOCAL_DATABASE"; else tell DATABASE_URL "$LOCAL_DATABASE?port=$port"; fi
+}
+
+enough_connections() { # at the price of a restart, which a site that serves notices: so never for fewer
+  local threads needed folder
+  threads=$(told GALLERY_THREADS)
+  threads=${threads:-32} # hardening.conf
+  # Two sides of GALLERY_WORKERS processes during an upgrade, each with its threads and what runs beside them, and you.
+  needed=$((2 * $(told GALLERY_WORKERS) * (threads + 4) + 40))
+  [ "$(ask_postgres 'show max_connections')" -lt "$needed" ] || return 0
+  for folder in /etc/postgresql/*/main/conf.d; do
+    echo "max_connections = $needed" >"$folder/image-gallery.conf"
+  done
+  systemctl restart postgresql
+  await_postgres
 }
 
 # Copies SOURCE and installs what its lock file names, by its hashes; sets RELEASE. The name is a hash of the content, so
@@ -126,20 +136,54 @@ units() { # as the release has them
   install -d /etc/systemd/system/image-gallery-.service.d
   cp "$1"/deploy/systemd/image-gallery-.service.d/hardening.conf /etc/systemd/system/image-gallery-.service.d/
   install -m 0755 "$1/deploy/gallery-manage" /usr/local/bin/gallery-manage
-  install -d /etc/systemd/journald.conf.d
-  cp "$1/deploy/systemd/journald.conf" /etc/systemd/journald.conf.d/image-gallery.conf
   systemctl daemon-reload
+  journal "$1/deploy/systemd/journald.conf"
 }
 
-front() { # nginx: written for this host, tested, and taken into use without ending a connection
-  install -d -o www-data -g www-data -m 0700 /var/cache/nginx
-  python3 "$1/deploy/nginx_files.py" --etc /etc/nginx --site-url "$(told SITE_URL)" \
+journal() { # journald reads how much it may keep when it starts
+  local limits=/etc/systemd/journald.conf.d/image-gallery.conf
+  ! cmp -s "$1" "$limits" || return 0
+  install -D -m 0644 "$1" "$limits"
+  systemctl restart systemd-journald
+}
+
+nginx_files() { # $1: release, $2: the folder into which nginx's files of this host are written
+  python3 "$1/deploy/nginx_files.py" --etc "$2" --site-url "$(told SITE_URL)" \
     --hosts "$(told DJANGO_ALLOWED_HOSTS)" --fronts "$(told GALLERY_FRONT_PROXIES)" \
     --max-upload "$(told GALLERY_MAX_UPLOAD_BYTES)"
-  rm -f /etc/nginx/sites-enabled/default
-  nginx -t -q
-  systemctl enable --quiet nginx
-  systemctl reload-or-restart nginx
+}
+
+check_settings() { # $1: release. What nginx could not be told; of the others it says so itself when it is tried.
+  local scratch wrong=
+  scratch=$(mktemp -d)
+  nginx_files "$1" "$scratch" || wrong=yes
+  rm -rf "$scratch"
+  [ -z "$wrong" ] || die "a setting in $ENVIRONMENT is wrong; what runs was not touched."
+}
+
+# What stands in /etc/nginx because of us, or goes because of us: two default servers would be one too many.
+NGINX_FILES=(conf.d/image-gallery.conf conf.d/image-gallery-fronts.conf snippets/image-gallery.conf
+  sites-available/image-gallery sites-enabled/image-gallery sites-enabled/default)
+
+front() { # nginx: written for this host, tested, and taken into use without ending a connection; or all as it was
+  local kept file
+  install -d -o www-data -g www-data -m 0700 /var/cache/nginx
+  kept=$(mktemp -d)
+  cd /etc/nginx
+  for file in "${NGINX_FILES[@]}"; do
+    [ ! -e "$file" ] && [ ! -L "$file" ] || cp -a --parents "$file" "$kept"
+  done
+  if nginx_files "$1" . && rm -f sites-enabled/default && nginx -t -q; then
+    rm -rf "$kept"
+    cd "$OLDPWD"
+    systemctl enable --quiet nginx
+    systemctl reload-or-restart nginx
+    return
+  fi
+  rm -f "${NGINX_FILES[@]}"
+  for file in "$kept"/*; do [ ! -e "$file" ] || cp -a "$file" .; done
+  rm -rf "$kept"
+  die "nginx does not take its files (it says why above); those before are back, and release $(basename "$1") behind them."
 }
 
 # A management command of RELEASE, as the site runs: its account, its settings, its limits.
@@ -151,7 +195,7 @@ prepare_database() { # $1: release. Migrations are safe while the release before
 }
 
 prepare_static() { # what older pages name stays
-  manage "$1" collectstatic --noinput --verbosity 0 --ignore 'django_htmx/ext/*' --ignore 'ninja/redoc*'
+  manage "$1" collectstatic --noinput --verbosity 0 --ignore 'django_htmx/ext/*' --ignore 'ninja/redoc*' || return
   manage "$1" write_error_pages "$STATE/pages"
 }
 
@@ -234,7 +278,7 @@ prune() {
 }
 
 put_into_use() { # $1: release
-  prepare_static "$1"
+  prepare_static "$1" || stay "the static files of release $(basename "$1") could not be written"
   try_release "$1" || stay "release $(basename "$1") is not ready (journalctl -u image-gallery-try says why)"
   switch "$1" || stay "release $(basename "$1") did not take over (journalctl -u 'image-gallery-web@*' says why)"
 }
@@ -244,7 +288,7 @@ stay() { # with what ran before, if something did: its units, its pages; $1: why
   local before
   before=$(readlink -f "$OPT/current")
   units "$before"
-  prepare_static "$before"
+  prepare_static "$before" || say "its static files could not be written again"
   die "$1; what ran before runs on."
 }
 
@@ -256,6 +300,7 @@ main() {
     rollback)
       local before
       before=$(readlink -f "$OPT/previous" 2>/dev/null) && [ -f "$before/.complete" ] || die "there is no release before."
+      check_settings "$before"
       units "$before"
       put_into_use "$before"
       front "$before"
@@ -267,6 +312,7 @@ main() {
       packages
       account
       environment
+      check_settings "$SOURCE"
       database
       release
       units "$RELEASE"

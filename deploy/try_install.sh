@@ -89,6 +89,15 @@ in_machine sh -c 'mkdir -p /srv/broken && cp -r /srv/image-gallery/. /srv/broken
 in_machine sh -c 'echo "# of the broken release" >>/srv/broken/deploy/systemd/image-gallery-web@.service'
 in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --fails --during /srv/broken/deploy/install.sh
 in_machine cmp /srv/image-gallery/deploy/systemd/image-gallery-web@.service /etc/systemd/system/image-gallery-web@.service
+step "a wrong setting, and an nginx that does not take its files"
+in_machine cp /etc/image-gallery/environment /srv/told
+in_machine sh -c 'echo GALLERY_FRONT_PROXIES=nobody >>/etc/image-gallery/environment'
+in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --fails --during /srv/image-gallery/deploy/install.sh
+in_machine cp /srv/told /etc/image-gallery/environment
+in_machine sh -c 'echo "nonsense;" >/etc/nginx/conf.d/zz.conf && cp -a /etc/nginx /srv/nginx'
+in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --fails --during /srv/image-gallery/deploy/install.sh
+in_machine diff -r --no-dereference /srv/nginx /etc/nginx
+in_machine rm /etc/nginx/conf.d/zz.conf
 step "a newer release, and back"
 in_machine sh -c 'echo "# newer" >>/srv/image-gallery/gallery_site/wsgi.py'
 in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --during /srv/image-gallery/deploy/install.sh
@@ -101,6 +110,8 @@ in_machine sh -c 'echo GALLERY_METRICS_DIR=/var/lib/image-gallery/metrics >>/etc
 in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME" --during /srv/image-gallery/deploy/install.sh
 in_machine python3 -c 'import urllib.request as u; print(*[line for line in u.urlopen("http://127.0.0.1:9464/metrics").read().decode().split("\n") if line.startswith(("gallery_up ", "gallery_images ", "gallery_uploads_total"))], sep="\n")'
 in_machine /opt/image-gallery/current/deploy/backup.sh /srv/backup
+in_machine chown -R 12345:12345 /srv/backup/media # as on a machine whose accounts have other numbers
+in_machine rm -rf /var/lib/image-gallery/media
 in_machine sh -c 'systemctl stop image-gallery.socket "image-gallery-web@*" 2>/dev/null; /opt/image-gallery/current/deploy/restore.sh /srv/backup && /srv/image-gallery/deploy/install.sh'
 in_machine /usr/local/bin/gallery-manage reconcile_storage
 in_machine python3 /srv/image-gallery/deploy/try_site.py "$NAME"

@@ -62,33 +62,147 @@ def test_scripts_can_be_read_by_their_shells() -> None:
         assert done.returncode == 0, done.stderr
 
 
+class Installer:
+    """install.sh with the machine's folders below ``root``. What it does to services is written down instead."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.called = root, root / "called"
+        for folder in (
+            "etc/systemd/system",
+            "etc/image-gallery",
+            "etc/nginx",
+            "run/systemd/system",
+            "usr/local/bin",
+            "deploy",
+        ):
+            (root / folder).mkdir(parents=True)
+        self.called.touch()
+        for name in ("told.sh", "install.sh"):
+            text = (ROOT / "deploy" / name).read_text().replace("install -d -o www-data -g www-data", "install -d")
+            for place in ("/etc/", "/run/", "/usr/local", "/var/cache", "/opt/"):
+                text = text.replace(place, f"{root}{place}")
+            (root / "deploy" / name).write_text(text)
+
+    def run(self, *lines: str) -> subprocess.CompletedProcess[str]:
+        """These lines in place of the last one, which does everything."""
+        text = (self.root / "deploy" / "install.sh").read_text()
+        stand_in = f'systemctl() {{ echo "$*" >>"{self.called}"; }}'
+        script = self.root / "deploy" / "some.sh"
+        script.write_text(text.replace('\nmain "$@"', "\n".join(["", stand_in, *lines])))
+        self.called.write_text("")
+        return subprocess.run(["bash", script], check=False, capture_output=True, text=True)
+
+    def is_told(self, **lines: str) -> None:
+        told = "".join(f"{name}={value}\n" for name, value in lines.items())
+        (self.root / "etc" / "image-gallery" / "environment").write_text(told)
+
+    def files(self, folder: str) -> dict[str, str]:
+        """What is below that folder: the text of a file, or where a link points."""
+        top = self.root / folder
+        found = [path for path in top.rglob("*") if path.is_symlink() or path.is_file()]
+        return {
+            str(path.relative_to(top)): str(path.readlink()) if path.is_symlink() else path.read_text()
+            for path in found
+        }
+
+
 @pytest.fixture
-def units(tmp_path: Path) -> Path:
-    """A script that does what install.sh does with the units of a release, below ``tmp_path`` instead of the root."""
-    (tmp_path / "etc" / "systemd" / "system").mkdir(parents=True)
-    (tmp_path / "usr" / "local" / "bin").mkdir(parents=True)
-    (tmp_path / "deploy").mkdir()
-    shutil.copy(ROOT / "deploy" / "told.sh", tmp_path / "deploy")
-    text = (ROOT / "deploy" / "install.sh").read_text()
-    for place in ("/etc/systemd", "/usr/local"):
-        text = text.replace(place, f"{tmp_path}{place}")
-    script = tmp_path / "deploy" / "units.sh"
-    script.write_text(text.replace('\nmain "$@"', f'\nsystemctl() {{ :; }}\nunits "{ROOT}"'))
-    return script
+def installer(tmp_path: Path) -> Installer:
+    return Installer(tmp_path)
 
 
-def test_units_are_all_installed_or_it_is_said(units: Path, tmp_path: Path) -> None:
-    installed = tmp_path / "etc" / "systemd" / "system"
-    done = subprocess.run(["bash", units], check=False, capture_output=True, text=True)
+def test_units_are_all_installed_or_it_is_said(installer: Installer) -> None:
+    done = installer.run(f'units "{ROOT}"')
     assert (done.returncode, done.stderr) == (0, "")
-    there = {str(path.relative_to(installed)) for path in installed.rglob("*") if path.is_file()}
+    there = set(installer.files("etc/systemd/system"))
     assert there == {str(path.relative_to(UNITS)) for path in UNITS.rglob("*") if path.is_file()} - {"journald.conf"}
 
+    installed = installer.root / "etc" / "systemd" / "system"
     (installed / "image-gallery-drain.timer").unlink()
     (installed / "image-gallery-drain.timer").mkdir()  # cannot be written, like anything on a full disk
-    done = subprocess.run(["bash", units], check=False, capture_output=True, text=True)
+    done = installer.run(f'units "{ROOT}"')
     assert done.returncode != 0
     assert "image-gallery-drain.timer" in done.stderr
+
+
+def test_limits_of_the_journal_hold_at_once(installer: Installer) -> None:
+    restart = "restart systemd-journald"
+    for changed in (True, False):
+        assert installer.run(f'units "{ROOT}"').returncode == 0
+        assert (restart in installer.called.read_text()) == changed
+    limits = installer.root / "etc" / "systemd" / "journald.conf.d" / "image-gallery.conf"
+    assert limits.read_text() == (UNITS / "journald.conf").read_text()
+    limits.write_text("[Journal]\nSystemMaxUse=9G\n")
+    installer.run(f'units "{ROOT}"')
+    assert restart in installer.called.read_text()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_nginx_refuses_leaves_its_files_as_they_were(installer: Installer, first: bool) -> None:
+    installer.is_told(SITE_URL="https://photos.example.org")
+    enabled = installer.root / "etc" / "nginx" / "sites-enabled"
+    enabled.mkdir()
+    (enabled / "default").symlink_to("/etc/nginx/sites-available/default")
+    (installer.root / "etc" / "nginx" / "nginx.conf").write_text("of the distribution")
+    if not first:
+        assert installer.run("nginx() { :; }", f'front "{ROOT}"').returncode == 0
+        assert "reload-or-restart nginx" in installer.called.read_text()
+        assert set(installer.files("etc/nginx/sites-enabled")) == {"image-gallery"}
+        mark = installer.root / "etc" / "nginx" / "snippets" / "image-gallery.conf"
+        mark.write_text("of the release before")
+    before = installer.files("etc/nginx")
+    done = installer.run("nginx() { echo refused >&2; return 1; }", f'front "{ROOT}"')
+    assert done.returncode == 1
+    assert "those before are back" in done.stderr
+    assert installer.files("etc/nginx") == before
+    assert "nginx" not in installer.called.read_text(), "what it has in memory goes on"
+
+
+@pytest.mark.parametrize("wrong", [{"GALLERY_FRONT_PROXIES": "nobody"}, {"GALLERY_MAX_UPLOAD_BYTES": "64m"}])
+def test_wrong_settings_are_refused_before_anything_is_touched(installer: Installer, wrong: dict[str, str]) -> None:
+    steps = ("packages", "account", "environment", "database", "release", "units", "prepare_database")
+    installer.is_told(**({"SITE_URL": "https://photos.example.org"} | wrong))
+    stand_ins = [f'{step}() {{ systemctl "did {step}"; }}' for step in steps]
+    stand_ins += ["id() { echo 0; }", f'SOURCE="{ROOT}"']
+    done = installer.run(*stand_ins, "main")
+    assert done.returncode == 1
+    assert next(iter(wrong)) in done.stderr
+    assert "what runs was not touched" in done.stderr
+    assert installer.called.read_text() == "did packages\ndid account\ndid environment\n"
+
+
+def test_static_files_that_cannot_be_written_bring_what_ran_before_back(installer: Installer) -> None:
+    done = installer.run(
+        "side() { echo a; }",
+        f'readlink() {{ echo "{ROOT}"; }}',
+        'units() { systemctl "units of $1"; }',
+        'manage() { systemctl "$2 of $1"; builtin [ "$1" != new ]; }',
+        "put_into_use new",
+    )
+    assert done.returncode == 1
+    assert "what ran before runs on" in done.stderr
+    names = ("collectstatic of new", f"units of {ROOT}", f"collectstatic of {ROOT}", f"write_error_pages of {ROOT}")
+    assert installer.called.read_text().splitlines() == list(names)
+
+
+@pytest.mark.parametrize(("allowed", "workers", "restarts"), [(100, 1, True), (112, 1, False), (500, 2, False)])
+def test_postgresql_restarts_only_for_more_connections(
+    installer: Installer, allowed: int, workers: int, restarts: bool
+) -> None:
+    """The site that runs notices it: two sides of a process with 32 threads and four more connections, and 40."""
+    installer.is_told(GALLERY_WORKERS=str(workers))
+    folder = installer.root / "etc" / "postgresql" / "15" / "main" / "conf.d"
+    folder.mkdir(parents=True)
+    done = installer.run(f"ask_postgres() {{ echo {allowed}; }}", "enough_connections")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert installer.called.read_text() == ("restart postgresql\n" if restarts else "")
+    assert [path.read_text() for path in folder.iterdir()] == (["max_connections = 112\n"] if restarts else [])
+
+
+def test_a_release_is_tried_with_one_process_whatever_the_environment_file_says() -> None:
+    """systemd lets the file go before Environment=; env(1) comes after both."""
+    (command,) = re.findall(r"^ExecStart=(.*\\\n.*)", (UNITS / "image-gallery-try.service").read_text(), re.MULTILINE)
+    assert command.startswith("/usr/bin/env GALLERY_WORKERS=1 GALLERY_TIMERS=0 ")
 
 
 @pytest.mark.parametrize("there", ["debootstrap", "systemd-nspawn"])
