@@ -33,6 +33,7 @@ from galleries.models import Gallery, Image, ImageQuerySet, Link, Retention
 from galleries.models.image import UNHIDDEN
 from galleries.outcomes import PATIENCE, Outcome, each_alone
 from galleries.problems import Problem
+from galleries.walking import walk_rows
 
 log = logging.getLogger(__name__)
 
@@ -276,9 +277,10 @@ def extend_gallery(
     """Each live image that would go before, kept until 7 days after the end, or as long as this site keeps anything.
     What is not reached in ``patience`` seconds is left as it is; the same answer goes on with it."""
     until = longest_until(ending, now)
-    sooner = live_images(ending.gallery, now).filter(expires_at__lt=until)
-    images = sooner.select_related("gallery").order_by("expires_at", "id").iterator(chunk_size=500)
-    return each_alone(images, lambda image: set_expiry(image, until, now), patience, clock)
+    sooner = live_images(ending.gallery, now).filter(expires_at__lt=until).select_related("gallery")
+    return each_alone(
+        walk_rows(sooner, "expires_at", "id"), lambda image: set_expiry(image, until, now), patience, clock
+    )
 
 
 def longest_until(ending: Ending, now: datetime) -> datetime:

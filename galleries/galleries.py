@@ -16,6 +16,7 @@ from galleries.models import Gallery, Image, Retention
 from galleries.models.image import UNHIDDEN, unexpired
 from galleries.outcomes import Outcome
 from galleries.problems import Problem
+from galleries.walking import walk_rows
 
 if TYPE_CHECKING:
     from gallery_site.accounts.models import User
@@ -64,7 +65,7 @@ def change_gallery(
         return Outcome()
     shorten_uploads(gallery, now)
     live = Image.objects.filter(UNHIDDEN & unexpired(now), gallery=gallery).select_related("gallery")
-    return apply_retention(gallery, live.order_by("id").iterator(chunk_size=500), now)
+    return apply_retention(gallery, walk_rows(live), now)
 
 
 def choose_cover(gallery: Gallery, image: Image) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator
-from contextlib import closing
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO
 from uuid import UUID
 
 from django.http import StreamingHttpResponse
@@ -14,11 +13,12 @@ from django.http import StreamingHttpResponse
 from galleries.access import live_images, require, seen_image
 from galleries.clean_copies import measure_clean, open_clean_original
 from galleries.links import take_download
-from galleries.models import Guest, Image, Right
+from galleries.models import Guest, Right
 from galleries.numbers import Numbering
 from galleries.problems import Problem
 from galleries.storage import StorageError
 from galleries.throttling import Limit, Spread, per_hour
+from galleries.walking import walk_rows
 from galleries.zips import Entry, Places, clamp_time, stream_zip
 
 FIELDS = (
@@ -102,18 +102,16 @@ def freeze_clean(numbering: Numbering, ids: Collection[UUID] | None) -> list[Ent
     wanted = numbering.live if ids is None else numbering.live.filter(id__in=ids)
     numbers = None if ids is None else numbering.numbers_of(ids)
     entries = []
-    rows = wanted.select_related("gallery").only(*FIELDS).order_by("sort_at", "id").iterator(chunk_size=1_000)
-    # Closed also when one of them cannot be had: PostgreSQL's cursor would stay open for as long as the error is known.
-    with closing(cast("Generator[Image]", rows)):
-        for place, image in enumerate(rows, 1):
-            number = place if numbers is None else numbers.get(image.id, place)
-            try:
-                clean = measure_clean(image)
-            except StorageError:
-                raise Problem("unavailable", retry_after=5) from None
-            if clean is not None:
-                name, day = numbering.name(number, image.extension).encode(), _day(image.sort_at)
-                entries.append(Entry(image.original_key, name, clean.size, clean.crc32, day, clean.kind))
+    rows = walk_rows(wanted.select_related("gallery").only(*FIELDS), "sort_at", "id")  # what is measured is written
+    for place, image in enumerate(rows, 1):
+        number = place if numbers is None else numbers.get(image.id, place)
+        try:
+            clean = measure_clean(image)
+        except StorageError:
+            raise Problem("unavailable", retry_after=5) from None
+        if clean is not None:
+            name, day = numbering.name(number, image.extension).encode(), _day(image.sort_at)
+            entries.append(Entry(image.original_key, name, clean.size, clean.crc32, day, clean.kind))
     return entries
 
 

@@ -19,7 +19,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from cleanup_lambda.records import GALLERY, Item, Malformed, parse_gallery, parse_image, version_of
@@ -27,6 +26,7 @@ from cleanup_lambda.sweep import is_mass
 from galleries.metadata import Record, gallery_record, image_record, records
 from galleries.models import Gallery, GalleryOutboxEntry, Image, OutboxEntry, State
 from galleries.table import TableRecords
+from galleries.walking import walk_pages
 
 PAGE = 100  # rows compared at a time: what one BatchGetItem reads
 ORPHAN_AGE = timedelta(hours=48)  # as for objects (galleries/reconciling.py)
@@ -100,10 +100,10 @@ class Comparison:
             RecordsUnavailable: ``found.last`` says how far it came.
         """
         if after is None:
-            for galleries in _pages(Gallery.objects.all(), None):
+            for galleries in walk_pages(Gallery.objects.all(), PAGE):
                 self._compare({row.id: gallery_record(row) for row in galleries}, Gallery, GalleryOutboxEntry)
         ready = Image.objects.filter(state=State.READY).select_related("gallery")
-        for images in _pages(ready, after):
+        for images in walk_pages(ready.filter(id__gt=after) if after else ready, PAGE):
             settled = {row.id: image_record(row) for row in images if not row.reserved}
             self.found.compared += len(images) - len(settled)
             self._compare(settled, Image, OutboxEntry)
@@ -242,12 +242,6 @@ def _difference(record: Record, item: Item | None) -> str:
     if there.version == record.version:
         return "different"
     return "behind" if there.version < record.version else "ahead"
-
-
-def _pages(rows: QuerySet[Any], after: UUID | None) -> Iterator[list[Any]]:
-    while page := list((rows.filter(id__gt=after) if after else rows).order_by("id")[:PAGE]):
-        yield page
-        after = page[-1].id
 
 
 def _place(item: Mapping[str, Any]) -> tuple[str, str]:

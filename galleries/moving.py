@@ -17,6 +17,7 @@ from django.conf import settings
 from galleries.media import CONTENT_TYPES
 from galleries.models import Image, State
 from galleries.storage import LocalMediaStorage, MediaStorage, ObjectExists, ObjectMissing
+from galleries.walking import walk_rows
 
 CHUNK = 1024 * 1024
 
@@ -121,8 +122,7 @@ def _bring(
 
 def _promises() -> Iterator[_Promise]:
     """Every object that a row promises; the renditions of what was taken down are missing on purpose."""
-    rows = Image.objects.filter(state=State.READY).select_related("gallery").order_by("id")
-    for image in rows.iterator(chunk_size=500):
+    for image in walk_rows(Image.objects.filter(state=State.READY).select_related("gallery")):
         yield _Promise(image.original_key, image.content_type, image.stored_sha256)
         for spec in () if image.taken_down_at else image.rendition_sizes:
             yield _Promise(image.rendition_key(spec), CONTENT_TYPES[spec], "")

@@ -24,6 +24,7 @@ from cleanup_lambda.sweep import is_mass
 from galleries.models import Image, State
 from galleries.storage import ObjectMissing, StoredObject, media_storage
 from galleries.sweeping import REAP_AFTER
+from galleries.walking import walk_rows
 
 ORPHAN_AGE = timedelta(hours=48)  # SAFETY 2.3
 SETTLED = timedelta(hours=1)  # rows younger than this may have become ready after the walk passed their place
@@ -157,7 +158,7 @@ def _look_for_missing(present: set[int], now: datetime, found: Findings) -> None
     The renditions of what was taken down are missing on purpose.
     """
     rows = Image.objects.filter(state=State.READY, created_at__lte=now - SETTLED).select_related("gallery")
-    for image in rows.order_by("id").iterator(chunk_size=BATCH):
+    for image in walk_rows(rows):
         wanted = [image.original_key] if image.taken_down_at else image.keys
         missing = [key for key in wanted if hash(key) not in present and _is_missing(key)]
         if missing and Image.objects.filter(id=image.id, state=State.READY).exists():

@@ -12,6 +12,7 @@ from galleries.management.arguments import Progress, identifier, positive
 from galleries.models import Image, State
 from galleries.problems import Problem
 from galleries.renditions import is_complete, rebuild_shown
+from galleries.walking import walk_rows
 
 
 class Command(BaseCommand):
@@ -25,9 +26,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, gallery: UUID | None, limit: int | None, **options: Any) -> None:
         rebuilt = failed = 0
         progress = Progress(self.stderr)
-        images = Image.objects.filter(state=State.READY, taken_down_at=None).select_related("gallery").order_by("id")
+        images = Image.objects.filter(state=State.READY, taken_down_at=None).select_related("gallery")
         images = images.filter(gallery=gallery) if gallery else images
-        for image in images.iterator(chunk_size=500):
+        for image in walk_rows(images):
             if limit is not None and rebuilt + failed >= limit:
                 break
             try:
