@@ -38,7 +38,8 @@ def take_down(images: Iterable[Image], now: datetime) -> int:
     hit = change_images(galleries, condition, changes, now, ids=ids, at_edge=True)
     for image in images:
         _settle(image)
-    forget(galleries, now)  # again: the edge may have fetched a rendition before it was deleted
+    # Again, as a request of its own: the edge may have fetched a rendition before it was deleted.
+    forget(galleries, timezone.now())
     return hit
 
 

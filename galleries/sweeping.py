@@ -180,7 +180,7 @@ def finish_deleting(gallery: Gallery, now: datetime) -> Report:
     plan = SweepPlan(now, now, gallery.id)
     try:
         report = _run(DeletingRows(plan), None, lambda: True, lambda report: None)
-        forget([gallery.id], now)  # again, now that the objects are gone
+        forget([gallery.id], timezone.now())  # again, now that the objects are gone: a request of its own
         return report
     except StorageError:
         log.exception("objects could not be deleted; the sweep goes on with them")

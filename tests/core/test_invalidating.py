@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from galleries.galleries import create_gallery
 from galleries.invalidating import AT_ONCE, LONGEST_WAIT, SETTLE, forget, send_invalidations
 from galleries.models import Gallery, Invalidation
 from galleries.moderation import take_down
 from galleries.removal import delete_for_good, remove_everything_of, remove_gallery, remove_images
+from galleries.storage import LocalMediaStorage
 from galleries.sweeping import finish_deleting, make_plan, run_sweep
 from tests.core.world import DAY, SECOND, START, add, clock
 
@@ -139,6 +141,27 @@ def test_what_is_asked_while_a_request_is_under_way_is_sent_once_more(
     distribution.meanwhile = lambda: None
     assert _send_all(later) == 1
     assert not Invalidation.objects.exists()
+
+
+def test_what_is_gone_is_forgotten_again_though_a_request_is_under_way(
+    distribution: Distribution, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that left before the objects were gone answers for itself alone."""
+    deleted, first, second = LocalMediaStorage.delete_objects, add(gallery, 1), add(gallery, 2)
+    under_way: list[datetime] = []
+
+    def delete(store: LocalMediaStorage, keys: Sequence[str]) -> dict[str, str]:
+        under_way.append(Invalidation.objects.get().asked_at)
+        return deleted(store, keys)
+
+    monkeypatch.setattr(LocalMediaStorage, "delete_objects", delete)
+    now = timezone.now()
+    take_down([first], now)
+    assert Invalidation.objects.get().asked_at > under_way.pop()
+    remove_images(gallery, [second.id], now)
+    delete_for_good(gallery, [second.id], now)
+    finish_deleting(gallery, now)
+    assert Invalidation.objects.get().asked_at > under_way.pop()
 
 
 def test_two_timers_do_not_send_the_same(distribution: Distribution, gallery: Gallery) -> None:
