@@ -13,6 +13,7 @@ from typing import Any
 
 from allauth.account.signals import email_changed
 from allauth.usersessions.internal.flows.sessions import end_other_sessions
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.middleware import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.dispatch import receiver
@@ -95,7 +96,8 @@ class SessionLifeMiddleware:
         visit = Visit(request, timezone.now())
         request.user = SimpleLazyObject(visit.user)  # type: ignore[assignment]
         response = self.get_response(request)
-        if visit.seen_due and not request.session.is_empty() and not _may_be_cached(response):
+        # Whoever has just signed out may leave a session behind (a message waits in it): that is nobody's.
+        if visit.seen_due and SESSION_KEY in request.session and not _may_be_cached(response):
             visit.mark_seen()
         return response
 

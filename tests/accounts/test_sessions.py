@@ -64,6 +64,21 @@ def test_staff_stay_eight_hours_and_half_an_hour_idle(visitor: Client, alice: Us
     assert _visits(Client(), [timedelta(minutes=31)]) == [True, False]
 
 
+def test_staff_who_signed_out_come_back_for_all_of_their_time(visitor: Client, alice: User) -> None:
+    """What the browser keeps after signing out is nobody's session, and has no age that the next one would inherit."""
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    with time_machine.travel(NOON, tick=False) as clock:
+        sign_in(visitor)
+        assert is_signed_in(visitor)
+        clock.shift(timedelta(minutes=2))
+        assert visitor.post("/accounts/logout/").status_code == 302
+        clock.shift(timedelta(hours=9))
+        sign_in(visitor)
+        assert is_signed_in(visitor)
+        clock.shift(timedelta(minutes=29))
+        assert is_signed_in(visitor)
+
+
 def test_a_session_that_ended_is_gone_from_the_database(visitor: Client, alice: User) -> None:
     _visits(visitor, [timedelta(days=13), timedelta(days=13), timedelta(days=13)])
     assert site_settings.SESSION_COOKIE_NAME not in visitor.cookies or not visitor.session.get("_auth_user_id")
