@@ -1,8 +1,8 @@
 """Deleting an account with everything in it.
 
 What a person sees ends at once; the pictures go the one way that all deleted pictures go (galleries.removal); the row
-itself goes when no gallery of theirs is left. Each step may be repeated: ``drop_empty_accounts`` finishes what a crash
-left half done.
+itself goes when no gallery of theirs is left, unless the admin's log names it: what a moderator did stays known, as
+done by "deleted-...". Each step may be repeated: ``drop_empty_accounts`` finishes what a crash left half done.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
 from galleries import removal
-from galleries.models import ApiToken
+from galleries.models import ApiToken, Gallery, Receipt, Usage
 from gallery_site.accounts.models import User
 
 RESERVED_PREFIX = "deleted-"
@@ -58,16 +60,29 @@ def delete_account(user: User, now: datetime) -> None:
 
 
 def drop_empty_accounts(now: datetime) -> int:
-    """Delete the rows of deleted accounts that have no gallery left; called by the sweep. Returns how many went."""
+    """Delete the rows of deleted accounts that have no gallery left; called by the sweep. Returns how many accounts
+    went."""
     dropped = 0
-    leaving = User.objects.filter(is_active=False, username__startswith=RESERVED_PREFIX)
-    for user in [*filter(is_deleted, leaving)]:
+    for user in [*filter(is_deleted, _leaving())]:
         if user.galleries.exists():
             removal.remove_everything_of(user.pk, now)
+            continue
+        if LogEntry.objects.filter(user=user).exists():
+            Receipt.objects.filter(owner=user).delete()
+            Usage.objects.filter(owner=user).delete()
         else:
             user.delete()
-            dropped += 1
+        dropped += 1
     return dropped
+
+
+def _leaving() -> QuerySet[User]:
+    """Deleted accounts, but for those of which nothing is left that belongs to anybody: they are names in the log."""
+    closed = User.objects.filter(is_active=False, username__startswith=RESERVED_PREFIX)
+    owner = OuterRef("pk")
+    owns = Exists(Gallery.objects.filter(owner=owner)) | Exists(Receipt.objects.filter(owner=owner))
+    used = Exists(Usage.objects.filter(owner=owner))
+    return closed.filter(owns | used | ~Exists(LogEntry.objects.filter(user=owner)))
 
 
 def _end_sessions(keys: list[str]) -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core import mail
 from django.db import connection
 from django.test import Client
@@ -90,6 +91,22 @@ def test_row_goes_when_no_gallery_is_left(alice: User, gallery: Gallery) -> None
     assert drop_empty_accounts(NOW) == 0
     assert not User.objects.exists()
     assert not Receipt.objects.exists()
+
+
+def test_what_a_moderator_did_stays_known(alice: User, bob: User) -> None:
+    """Of an account that the log names, a row stays that nobody signs in with, and nothing is done to it again."""
+    Usage.objects.create(owner=alice)
+    LogEntry.objects.log_actions(alice.pk, [bob], CHANGE, "Suspended.", single_object=True)
+    delete_account(alice, NOW)
+    assert [drop_empty_accounts(NOW), drop_empty_accounts(NOW)] == [1, 0]
+    entry = LogEntry.objects.get()
+    assert (entry.user.username, entry.change_message) == (f"deleted-{alice.pk.hex}", "Suspended.")
+    assert (entry.user.email, entry.user.is_active, entry.user.has_usable_password()) == ("", False, False)
+    assert sign_in(Client(), entry.user.username) == 200
+    assert not Usage.objects.exists()
+    entry.delete()
+    assert drop_empty_accounts(NOW) == 1
+    assert User.objects.get() == bob
 
 
 def test_crash_between_account_and_pictures_is_finished_later(
