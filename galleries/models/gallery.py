@@ -139,6 +139,8 @@ class Gallery(models.Model):
         indexes = [
             models.Index(fields=["owner", "-id"], name="gallery_by_owner"),
             models.Index(fields=["removed_at"], condition=Q(removed_at__isnull=False), name="gallery_removed"),
+            # Each image row that goes is looked for here (its foreign key).
+            models.Index(fields=["cover"], condition=Q(cover__isnull=False), name="gallery_by_cover"),
         ]
 
     def __str__(self) -> str:

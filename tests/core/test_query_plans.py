@@ -97,6 +97,19 @@ def test_sweep_reads_what_is_due(gallery: Gallery) -> None:
     check(steps)
 
 
+def test_no_gallery_is_read_to_drop_an_image_that_is_no_cover(gallery: Gallery) -> None:
+    image = store_image(gallery, 1)
+    with plans() as steps:
+        Image.objects.filter(id=image.id).delete()
+    looks = [step for step in steps if "galleries_gallery" in step]
+    assert looks
+    assert [step for step in looks if step.startswith("SCAN")] == []
+    [key] = connection.connection.execute(
+        "EXPLAIN QUERY PLAN SELECT 1 FROM galleries_gallery WHERE cover_id = ?", [image.id.hex]
+    )
+    assert key[3].startswith("SEARCH galleries_gallery USING")
+
+
 def test_a_page_and_a_question_about_its_pass_find_what_is_hidden_by_indexes(gallery: Gallery) -> None:
     images = [store_image(gallery, number) for number in range(3)]
     remove_images(gallery, [images[0].id], timezone.now())
