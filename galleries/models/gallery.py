@@ -198,5 +198,8 @@ class Gallery(models.Model):
 
     @property
     def policy(self) -> Retention:
-        """The retention as its enumeration."""
-        return Retention(self.retention)
+        """How long photos are kept that are added now: the gallery's retention, or the site's maximum where that is
+        shorter (it may be younger than the gallery)."""
+        own = Retention(self.retention)
+        allowed = Retention.allowed()
+        return own if own in allowed else allowed[-1]

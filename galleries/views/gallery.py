@@ -82,7 +82,7 @@ def edit(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
     """Rename, describe, change how long photos are kept."""
     now = timezone.now()
     gallery = own_gallery(request.user, gallery_id, now)
-    initial = {"title": gallery.title, "description": gallery.description, "retention": gallery.retention}
+    initial = {"title": gallery.title, "description": gallery.description, "retention": gallery.policy}
     form = GalleryEditForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         outcome = change_gallery(gallery, now=now, **form.cleaned_data)

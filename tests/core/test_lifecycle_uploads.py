@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
+from django.test import Client
 from django.utils import timezone
 
 from galleries import uploads
@@ -402,6 +403,25 @@ def test_an_expiry_of_its_own_replaces_the_policy(gallery: Gallery, settings: Se
         assert problem_of(lambda: upload(gallery, 3, options=late)).code == "expiry_too_late"
         never = UploadOptions(has_expiry=True, expires_at=None)
         assert problem_of(lambda: upload(gallery, 3, options=never)).code == "expiry_too_late"
+
+
+def test_nothing_is_kept_longer_than_this_site_keeps_by_now(
+    gallery: Gallery, settings: SettingsWrapper, alice_client: Client
+) -> None:
+    """The gallery is older than the setting."""
+    Gallery.objects.update(retention="forever")
+    gallery.refresh_from_db()
+    with clock(START):
+        before = add(gallery, 1)
+        settings.GALLERY_MAX_RETENTION = "1d"
+        assert add(gallery, 2).expires_at == START + DAY
+        changed = change_gallery(
+            gallery, title="S", description="", retention="forever", apply_to_existing=True, now=START
+        )
+        assert (len(changed.done), changed.problems) == (2, {})
+        assert reload(before).expires_at == START + DAY
+        Image.objects.update(state=State.DELETING)
+        assert "They stay for 1 day" in alice_client.get(gallery.get_absolute_url()).content.decode()
 
 
 def test_a_policy_changed_while_the_file_was_on_its_way_holds_for_it(gallery: Gallery) -> None:
