@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from cleanup_lambda.sweep import MASS_FLOOR, Due, Report, Step, Visit, is_mass, is_same_wait, may_proceed, sweep
 from galleries import crash
-from galleries.counting import change_images
+from galleries.counting import change_images, lock_galleries
 from galleries.invalidating import forget
 from galleries.metadata import records
 from galleries.models import Gallery, Image, ImageQuerySet, Receipt, State, SweepHold, Usage
@@ -106,7 +106,8 @@ def run_sweep(
         _forget_hold(plan)
     if time_left():
         forget_emptied(plan.now, time_left)
-        drop_empty_galleries(plan.cutoff)
+        if not held:
+            drop_empty_galleries(plan)
     return report
 
 
@@ -220,11 +221,19 @@ def forget_emptied(now: datetime, time_left: Callable[[], bool] = lambda: True) 
     return forgotten
 
 
-def drop_empty_galleries(cutoff: datetime) -> int:
-    """Rows of removed galleries of which nothing is left."""
-    empty = Gallery.objects.filter(~Exists(Image.objects.filter(gallery=OuterRef("pk"))), removed_at__lte=cutoff)
+def drop_empty_galleries(plan: SweepPlan) -> int:
+    """Rows of removed galleries of which nothing is left, and of whose records nothing is about to be written. Whatever
+    the plan says, not while they may be restored."""
+    lost = min(plan.cutoff, plan.now - settings.GRACE)
+    empty = Gallery.objects.filter(
+        ~Exists(Image.objects.filter(gallery=OuterRef("pk"))), removed_at__lte=lost, outbox_entry=None
+    )
+    empty = empty.filter(id=plan.gallery) if plan.gallery else empty
     ids = set(empty.values_list("id", flat=True)[:PAGE])
-    dropped = empty.filter(id__in=ids - records().drop_galleries(ids)).delete()
+    ids -= records().drop_galleries(ids)
+    with transaction.atomic():
+        lock_galleries(ids)  # from here on they stay as the next line finds them
+        dropped = empty.filter(id__in=ids).delete()
     return dropped[1].get("galleries.Gallery", 0)
 
 

@@ -18,9 +18,9 @@ from cleanup_lambda.sweep import Report
 from galleries import crash, sweeping
 from galleries.expiry import set_expiry
 from galleries.galleries import create_gallery
-from galleries.models import Gallery, Image, Receipt, State, SweepHold, Usage
+from galleries.models import Gallery, GalleryOutboxEntry, Image, Receipt, State, SweepHold, Usage
 from galleries.moderation import take_down
-from galleries.removal import delete_for_good, remove_gallery, remove_images, restore_image
+from galleries.removal import delete_for_good, remove_gallery, remove_images, restore_gallery, restore_image
 from galleries.storage import LocalMediaStorage, StorageError
 from galleries.sweeping import (
     LINGER,
@@ -33,6 +33,7 @@ from galleries.sweeping import (
     run_sweep,
 )
 from galleries.vitals import read_vitals
+from gallery_site.accounts.models import User
 from gallery_site.ids import uuid7
 from tests.core.world import (
     DAY,
@@ -350,6 +351,34 @@ def test_a_gallery_removed_just_now_is_kept_though_it_is_empty(gallery: Gallery)
         assert not Gallery.objects.exists()
 
 
+def test_a_sweep_of_one_gallery_leaves_the_rows_of_others(gallery: Gallery, alice: User) -> None:
+    with clock(START):
+        other = create_gallery(alice, title="Winter", retention="7d", now=START)
+        remove_gallery(gallery, START)
+        remove_gallery(other, START)
+        run_sweep(make_plan(START + DAY, gallery=other.id))
+        assert Gallery.objects.get() == gallery
+
+
+def test_an_empty_gallery_may_be_restored_after_a_hurried_sweep(gallery: Gallery) -> None:
+    with clock(START):
+        remove_gallery(gallery, START)
+        run_sweep(make_plan(START + HOUR, older_than=timedelta(0)))
+        restore_gallery(gallery, START + HOUR)
+
+
+def test_a_gallery_with_a_record_to_come_is_kept_until_it_came(gallery: Gallery) -> None:
+    """Its record would be written when nothing is left that could delete it."""
+    with clock(START):
+        remove_gallery(gallery, START)
+        waiting = GalleryOutboxEntry.objects.create(gallery=gallery, version=2, next_try=START)
+        run_sweep(make_plan(START + DAY))
+        assert Gallery.objects.exists()
+        waiting.delete()
+        run_sweep(make_plan(START + DAY))
+        assert not Gallery.objects.exists()
+
+
 def test_delete_now_is_finished_by_the_sweep_when_the_store_fails(
     gallery: Gallery, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -427,6 +456,14 @@ def test_a_mass_sweep_waits_for_a_second_visit_an_hour_later(gallery: Gallery, m
     assert run_sweep(make_plan(now + HOUR)).deleted == 51
     assert not SweepHold.objects.exists()
     assert Usage.objects.get().images == 0
+
+
+def test_a_mass_that_waits_lets_removed_galleries_wait_too(gallery: Gallery, machine: Machine, alice: User) -> None:
+    _fill(gallery, 51, START)
+    removed = create_gallery(alice, title="Winter", retention="7d", now=START)
+    remove_gallery(removed, START)
+    run_sweep(make_plan(START + 2 * DAY))
+    assert Gallery.objects.filter(id=removed.id).exists()
 
 
 def test_as_many_as_the_floor_are_no_mass(gallery: Gallery, machine: Machine) -> None:

@@ -159,6 +159,7 @@ class RecordSchedule(Schedule):
         remove_gallery(self.gallery, self.now)
         for _ in range(3):
             self.pass_time(DAY + HOUR)
+            Drain().round(self.now, 1_000)
             self.sweep_records()
             run_sweep(make_plan(self.now))
         assert not Image.objects.exists()
