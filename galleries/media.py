@@ -40,7 +40,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Accept-Ranges": "bytes",
 }
-SMALL = 64 * 1024  # bytes: what is not larger is read and sent at once, which costs less than sendfile(2)
+SMALL = 64 * 1024  # bytes: what is not larger is read before it is answered and sent at once (sendfile costs more)
 _OF_THE_OBJECT = {"Content-Type", "Content-Disposition", "ETag"}  # not of the refusal of a range
 _KEPT_BY_304 = ("ETag", "Cache-Control", "Cross-Origin-Resource-Policy")
 
@@ -85,7 +85,7 @@ def deliver(path: str, query: Mapping[str, str], asked: Asked, now: datetime) ->
         return _answer(asked, media_storage().open_object(path), headers)
     except ObjectMissing:
         raise Problem("not_found") from None
-    except StorageError:
+    except (StorageError, OSError):
         raise Problem("unavailable", retry_after=5) from None
 
 
@@ -154,7 +154,8 @@ def _answer(asked: Asked, file: BinaryIO, headers: dict[str, str]) -> Delivery:
     if asked.method == "HEAD":
         file.close()
         return Delivery(status, headers)
-    return Delivery(status, headers, Slice(file, start, end))
+    body = Slice(file, start, end)
+    return Delivery(status, headers, body.read_ahead() if body.left <= SMALL else body)
 
 
 def _range(asked: Asked, etag: str, size: int) -> tuple[int, int] | None:
@@ -198,6 +199,12 @@ class Slice(io.RawIOBase):
         self.left -= len(data)
         return data
 
+    def read_ahead(self) -> Slice:
+        """The same, from memory: a store that fails does so while another answer can be given."""
+        with self:
+            data = self.read()
+        return Slice(io.BytesIO(data), 0, len(data))
+
     def __iter__(self) -> Iterator[bytes]:
         while data := self.read(64 * 1024):
             yield data
@@ -224,8 +231,7 @@ class MediaApplication:
         if delivery.file is None:
             return []
         if delivery.file.left <= SMALL:
-            with delivery.file:
-                return [delivery.file.read()]
+            return [delivery.file.read()]
         wrapper = environ.get("wsgi.file_wrapper")
         return wrapper(delivery.file, 64 * 1024) if wrapper else delivery.file
 

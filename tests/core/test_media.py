@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,19 @@ def test_the_whole_is_sent_with_its_length(image: Image, ask: Fetch) -> None:
     assert answer.headers["Content-Length"] == str(len(BODY))
     assert answer.headers["Accept-Ranges"] == "bytes"
     assert answer.headers["ETag"] == f'"{image.stored_sha256}"'
+
+
+@pytest.mark.parametrize("failure", [StorageError("down"), OSError(5, "Input/output error")])
+def test_a_store_that_fails_while_a_small_file_is_read_is_unavailable(
+    image: Image, ask: Fetch, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise failure
+
+    monkeypatch.setattr(LocalMediaStorage, "open_object", lambda self, key: Failing(BODY))
+    answer = ask(_rendition(image))
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
 
 
 def test_its_connection_is_free_before_the_first_byte_leaves(image: Image, monkeypatch: pytest.MonkeyPatch) -> None:
