@@ -69,7 +69,7 @@ def download_name(image: Image) -> str:
 
 def archive_names(images: Iterable[Image]) -> Iterator[tuple[Image, str]]:
     """Each image with its name inside a zip: flat, safe on every system, unique without regard to case."""
-    seen: dict[str, int] = {}
+    seen: dict[str, int] = {}  # by stem, as systems without case know it: where the next of that name goes on
     taken: set[str] = set()
     for image in images:
         name = _FORBIDDEN_IN_ZIP.sub("_", download_name(image)).strip(" .")
@@ -77,11 +77,13 @@ def archive_names(images: Iterable[Image]) -> Iterator[tuple[Image, str]]:
             name = f"_{name}"
         stem, _, extension = name.rpartition(".")
         stem = stem.encode()[:_ARCHIVED_STEM_BYTES].decode(errors="ignore").rstrip(" .")
-        name = f"{stem}.{extension}"
-        key = unicodedata.normalize("NFKC", name).casefold()
-        while key in taken:
-            seen[stem] = seen.get(stem, 1) + 1
-            name = f"{stem} ({seen[stem]}).{extension}"
-            key = unicodedata.normalize("NFKC", name).casefold()
-        taken.add(key)
+        name, folded = f"{stem}.{extension}", _fold(stem)
+        while _fold(name) in taken:
+            seen[folded] = seen.get(folded, 1) + 1
+            name = f"{stem} ({seen[folded]}).{extension}"
+        taken.add(_fold(name))
         yield image, name
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()

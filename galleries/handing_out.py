@@ -85,16 +85,18 @@ def zip_for_guest(
     link = guest.link
     live = live_images(link.gallery, now)
     numbering = Numbering(link.gallery, live)
-    entries = freeze_clean(numbering, None if ids is None else frozenset(ids))
     everybody = f"link {link.hex}"
     shared = {everybody: AT_ONCE_PER_LINK, f"{everybody} at {visitor.network}": AT_ONCE_PER_ADDRESS}
     places = Places(f"{everybody} {visitor.name}", AT_ONCE, shared)
+
+    def freeze() -> list[Entry]:
+        return freeze_clean(numbering, None if ids is None else frozenset(ids))
 
     def begin() -> None:
         BEGUN_AT_ADDRESS.count(link.hex, visitor.network, now=now)
         take_download(link, now)
 
-    return stream_zip(entries, f"{numbering.stem}.zip", places, head=head, begin=begin)
+    return stream_zip(freeze, f"{numbering.stem}.zip", places, head=head, begin=begin)
 
 
 def freeze_clean(numbering: Numbering, ids: Collection[UUID] | None) -> list[Entry]:

@@ -70,17 +70,21 @@ def zip_response(gallery: Gallery, images: ImageQuerySet, reader: str, *, head: 
             within an hour.
     """
     name = f"{clean_filename(gallery.title)}.zip"
-    return stream_zip(freeze_entries(images), name, Places(reader, PER_PERSON), head=head)
+    return stream_zip(lambda: freeze_entries(images), name, Places(reader, PER_PERSON), head=head)
 
 
 def stream_zip(
-    entries: Sequence[Entry], name: str, places: Places, *, head: bool = False, begin: Callable[[], None] | None = None
+    freeze: Callable[[], Sequence[Entry]],
+    name: str,
+    places: Places,
+    *,
+    head: bool = False,
+    begin: Callable[[], None] | None = None,
 ) -> StreamingHttpResponse:
-    """Stream ``entries`` as one zip called ``name`` to a reader who needs these ``places``; ``begin`` is called when
-    they are taken, before the first byte, and may refuse. ``head`` and errors: as ``zip_response``."""
-    if not entries:
-        raise Problem("not_found", detail="There is nothing to download.")
-    body = () if head else _begin(entries, places, begin)
+    """Stream what ``freeze`` finds as one zip called ``name`` to a reader who needs these ``places``: they are taken
+    first, since finding many is work. ``begin`` is called last before the first byte, and may refuse. ``head`` and
+    errors: as ``zip_response``."""
+    entries, body = (_freeze(freeze), ()) if head else _begin(freeze, places, begin)
     response = StreamingHttpResponse(body, content_type="application/zip")
     response["Content-Length"] = str(zip_length(entries))
     # nginx sends it on at the reader's pace; a file of its size on that disk would help nobody.
@@ -89,16 +93,26 @@ def stream_zip(
     return response
 
 
-def _begin(entries: Sequence[Entry], places: Places, begin: Callable[[], None] | None) -> _Body:
+def _freeze(freeze: Callable[[], Sequence[Entry]]) -> Sequence[Entry]:
+    entries = freeze()
+    if not entries:
+        raise Problem("not_found", detail="There is nothing to download.")
+    return entries
+
+
+def _begin(
+    freeze: Callable[[], Sequence[Entry]], places: Places, begin: Callable[[], None] | None
+) -> tuple[Sequence[Entry], _Body]:
     places.take()
     try:
+        entries = _freeze(freeze)
         BEGUN.count(places.reader, now=timezone.now())
         if begin is not None:
             begin()
     except BaseException:
         places.give_back()
         raise
-    return _Body(write_zip(entries), places)
+    return entries, _Body(write_zip(entries), places)
 
 
 def freeze_entries(images: ImageQuerySet) -> list[Entry]:

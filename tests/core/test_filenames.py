@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from itertools import product
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -124,6 +126,15 @@ def test_the_same_name_twice_gets_a_number_whatever_its_case() -> None:
     assert archived[0] == "same.jpg"
     assert archived[2] != archived[0]
     assert len({unicodedata.normalize("NFKC", name).casefold() for name in archived}) == 6
+
+
+def test_names_that_differ_in_case_alone_are_told_apart_in_few_tries() -> None:
+    """Each goes on where the one before it ended, and does not begin to count anew."""
+    images = [_image("".join(letters) + ".jpg") for letters in product("aA", "bB", "cC", "dD", "eE", "fF", "gG", "hH")]
+    with patch("galleries.filenames.unicodedata.normalize", wraps=unicodedata.normalize) as tries:
+        names = {name.casefold() for _, name in archive_names(images)}
+    assert len(names) == len(images)
+    assert tries.call_count <= 4 * len(images)
 
 
 def test_many_equal_names_are_told_apart_quickly() -> None:

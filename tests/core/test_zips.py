@@ -10,6 +10,7 @@ import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -173,6 +174,18 @@ def test_a_person_reads_two_zips_at_once(gallery: Gallery) -> None:
     again = zip_response(gallery, images, "user 1")
     again.close()
     again.close()
+
+
+def test_a_zip_without_a_place_costs_no_look_at_what_would_be_in_it(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(gallery, 1)
+    images = live_images(gallery, timezone.now())
+    with ExitStack() as stack:
+        for _ in range(2):
+            stack.callback(zip_response(gallery, images, "user 1").close)
+        monkeypatch.setattr("galleries.zips.freeze_entries", lambda images: pytest.fail("it looked"))
+        assert problem_of(lambda: zip_response(gallery, images, "user 1")).code == "rate_limited"
 
 
 def test_a_process_reads_no_more_than_its_share(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
