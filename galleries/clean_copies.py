@@ -66,8 +66,8 @@ def open_clean(key: str, kind: str) -> BinaryIO | IO[bytes]:
     return _strip(key, kind) if kind else media_storage().open_object(key)
 
 
-def open_clean_original(image: Image) -> tuple[BinaryIO | IO[bytes], int]:
-    """The same for one picture, with its size in bytes.
+def open_clean_original(image: Image, *, head: bool = False) -> tuple[BinaryIO | IO[bytes], int]:
+    """The same for one picture, with its size in bytes. ``head``: nobody reads it, so no copy is made.
 
     Raises:
         Problem: not_found, unavailable.
@@ -76,7 +76,7 @@ def open_clean_original(image: Image) -> tuple[BinaryIO | IO[bytes], int]:
         clean = measure_clean(image)
         if clean is None:
             raise Problem("not_found", detail="This photo cannot be downloaded.")
-        return open_clean(image.original_key, clean.kind), clean.size
+        return open_clean(image.original_key, "" if head else clean.kind), clean.size
     except ObjectMissing:
         raise Problem("not_found") from None
     except StorageError:

@@ -58,8 +58,9 @@ def require_download(guest: Guest) -> None:
 class Original:
     """One original on its way out: an open file, its size in bytes, its type and its name."""
 
-    def __init__(self, guest: Guest, image_id: UUID, now: datetime) -> None:
-        """
+    def __init__(self, guest: Guest, image_id: UUID, now: datetime, *, head: bool = False) -> None:
+        """``head``: what the file holds is not asked for.
+
         Raises:
             Http404, Problem: the guest may not have it, or it cannot be had now. Nothing is counted then.
         """
@@ -70,7 +71,7 @@ class Original:
         self.name = numbering.name(numbering.number_of(image), image.extension)
         self.content_type = image.content_type
         self.file: BinaryIO | IO[bytes]
-        self.file, self.size = open_clean_original(image)
+        self.file, self.size = open_clean_original(image, head=head)
 
 
 def zip_for_guest(

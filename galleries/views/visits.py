@@ -242,14 +242,14 @@ def image(request: HttpRequest, guest: Guest, image_id: UUID) -> HttpResponse:
 @for_guests
 def original(request: HttpRequest, guest: Guest, image_id: UUID) -> HttpResponseBase:
     """One original: counted, under its neutral name, without metadata. Asking for the headers alone is not counted."""
-    now = timezone.now()
-    found = Original(guest, image_id, now)
+    now, head = timezone.now(), request.method == "HEAD"
+    found = Original(guest, image_id, now, head=head)
     headers = {name: value for name, value in HEADERS.items() if name != "Accept-Ranges"} | {
         "Content-Type": found.content_type,
         "Content-Length": str(found.size),
         "Content-Disposition": content_disposition_header(True, found.name) or "attachment",
     }
-    if request.method == "HEAD":
+    if head:
         found.file.close()
         return HttpResponse(headers=headers)
     try:

@@ -23,6 +23,7 @@ from pytest_django import Settings
 from galleries import handing_out
 from galleries.links import change_link, switch_link
 from galleries.models import Gallery, Image, Link
+from galleries.storage import media_storage
 from galleries.uploads import UploadOptions
 from gallery_site.accounts.models import User
 from tests.core.world import together
@@ -228,6 +229,18 @@ def test_images_of_another_gallery_are_not_there(
         assert without_tokens(answers[0]) == without_tokens(answers[1])
     assert client.post(page(link, "zip/"), {"ids": [foreign.hex]}).status_code == 404
     assert foreign.hex not in client.get(page(link, f"pass/?ids={foreign.hex}")).content.decode()
+
+
+def test_headers_of_an_original_are_told_without_making_its_copy(
+    client: Client, make_link: MakeLink, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = store(gallery, tagged_jpeg(), options=UploadOptions(keep_metadata=True)).image
+    address = page(make_link("download"), f"i/{image.hex}/original/")
+    size = len(body_of(client.get(address)))
+    monkeypatch.setattr("galleries.clean_copies.strip_metadata", lambda *given: pytest.fail("a copy was made"))
+    assert client.head(address)["Content-Length"] == str(size)
+    media_storage().delete_objects(image.keys)
+    assert client.head(address).status_code == 404
 
 
 def test_downloads_are_counted_and_limited(client: Client, make_link: MakeLink, gallery: Gallery) -> None:
