@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,7 +83,8 @@ class MediaStorage(Protocol):
         """Delete ``keys``; a missing one counts as deleted. Returns the keys that failed, with the reason."""
 
     def tidy(self, keys: Sequence[str]) -> None:
-        """Remove what is left around ``keys``, objects that were deleted: empty folders, where a store has folders."""
+        """Remove what is left around ``keys``, objects that were deleted a while ago: where a store has such things,
+        empty folders, and halves of objects that nobody finished."""
 
     def walk(self) -> Iterator[StoredObject]:
         """Every object under ``media/``, in no particular order."""
@@ -164,7 +165,11 @@ class LocalMediaStorage(FileSystemStorage):
 
     def tidy(self, keys: Sequence[str]) -> None:
         location = Path(self.location)
-        for folder in dict.fromkeys(Path(location, key).parent for key in keys if parse_key(key)):
+        paths = [Path(location, key) for key in keys if parse_key(key)]
+        for path in paths:
+            with suppress(OSError):
+                _partial(path).unlink()
+        for folder in dict.fromkeys(path.parent for path in paths):
             _remove_empty(folder, stop=location)
 
     def walk(self) -> Iterator[StoredObject]:
@@ -228,7 +233,7 @@ def _link(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK}:
             raise
-        partial = target.with_name(f".{target.name}.part")
+        partial = _partial(target)
         try:
             shutil.copyfile(source, partial)
             os.chmod(partial, OBJECT_MODE)
@@ -238,6 +243,11 @@ def _link(source: Path, target: Path) -> None:
             partial.rename(target)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def _partial(target: Path) -> Path:
+    """Where a copy grows until it gets its name; one whose process was killed is removed after its object."""
+    return target.with_name(f".{target.name}.part")
 
 
 def _sync(path: Path) -> None:

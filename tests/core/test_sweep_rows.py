@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from datetime import datetime, timedelta
@@ -159,6 +160,32 @@ def test_a_dead_upload_is_reaped_after_an_hour_without_a_receipt(gallery: Galler
         run_sweep(make_plan(START + 2 * HOUR))
         check_clean(data_dir)
         assert not Receipt.objects.exists()
+
+
+def test_an_upload_killed_while_it_copied_leaves_no_half(
+    gallery: Gallery, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the disk of uploads is another one, an object is copied into its place."""
+
+    def no_link(*arguments: object) -> None:
+        raise OSError(errno.EXDEV, "another disk")
+
+    def die(source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise Killed("copying")
+
+    with clock(START):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "link", no_link)
+            patch.setattr("shutil.copyfile", die)
+            patch.setattr(Path, "unlink", lambda path, missing_ok=False: None)  # nothing runs any more
+            with pytest.raises(Killed):
+                add(gallery, 1)
+        assert [Path(name).suffix for name in files(data_dir)] == [".part"]
+        run_sweep(make_plan(START + HOUR))
+        run_sweep(make_plan(START + 2 * HOUR))
+        check_clean(data_dir)
+    assert not files(data_dir)
 
 
 @pytest.mark.parametrize(
