@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -17,6 +20,9 @@ from galleries.storage import StorageError, media_storage
 
 log = logging.getLogger(__name__)
 
+Answer = dict[str, Any]
+KEPT = 1.0  # seconds
+
 
 @require_safe
 def alive(request: HttpRequest) -> JsonResponse:
@@ -27,12 +33,51 @@ def alive(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """Database, storage and metadata answer; 503 with the names of those that do not, and why in the log."""
+    answer = latest.get()
+    return JsonResponse(answer, status=503 if answer["down"] else 200)
+
+
+def describe() -> Answer:
+    """What the page says, found out now."""
     reasons = look()
-    answer: dict[str, object] = {"status": "unavailable" if reasons else "ok", "down": [*reasons], "reasons": reasons}
+    answer: Answer = {"status": "unavailable" if reasons else "ok", "down": [*reasons], "reasons": reasons}
     if settings.GALLERY_TABLE and "database" not in reasons:
         backlog = measure_backlog(now := timezone.now())
         answer["outbox"] = {"depth": backlog.depth, "oldest_seconds": round(backlog.age(now).total_seconds())}
-    return JsonResponse(answer, status=503 if reasons else 200)
+    return answer
+
+
+class Latest:
+    """An answer for everybody, kept for a moment: anybody may ask, and each look asks all that the site needs. While
+    one thread looks, the others tell what was so before; they wait for the first one of a process."""
+
+    def __init__(self, find: Callable[[], Answer], clock: Callable[[], float] = time.monotonic) -> None:
+        self.find, self.clock = find, clock
+        self.looking = threading.Lock()
+        self.answer: Answer | None = None
+        self.until = 0.0
+
+    def get(self) -> Answer:
+        answer = self.answer
+        if answer is None:
+            with self.looking:
+                return self._look()
+        if self.clock() >= self.until and self.looking.acquire(blocking=False):
+            try:
+                return self._look()
+            finally:
+                self.looking.release()
+        return answer
+
+    def _look(self) -> Answer:
+        """By one thread at a time; another may have looked while this one waited."""
+        if self.answer is None or self.clock() >= self.until:
+            self.answer = self.find()
+            self.until = self.clock() + KEPT
+        return self.answer
+
+
+latest = Latest(describe)
 
 
 def look() -> dict[str, str]:

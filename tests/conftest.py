@@ -65,8 +65,10 @@ PASSWORD = "correct horse battery"  # noqa: S105 (the cast's)
 
 
 @pytest.fixture(autouse=True)
-def _own_places(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Each test has its own media and upload folders; plain static files; a fast hasher; no timer thread."""
+def _own_places(settings: Settings, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has its own media and upload folders; plain static files; a fast hasher; no timer thread; and /readyz
+    looks each time."""
+    monkeypatch.setattr("gallery_site.health.KEPT", 0.0)
     place = tmp_path_factory.mktemp("data")
     storages = {
         "default": {"BACKEND": "galleries.storage.LocalMediaStorage", "OPTIONS": {"location": place}},
