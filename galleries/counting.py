@@ -1,8 +1,8 @@
 """Changes of many rows at once that keep the gallery's stored counts right.
 
-Every life-cycle change goes through ``change_images``: it locks the galleries and then the images (in the order of
-LIFECYCLE: gallery, image, usage, outbox), repeats the condition inside the UPDATE, and moves the counts by what the
-UPDATE hit.
+Whatever hides images or begins to delete them goes through ``change_images``: it locks the galleries and then the
+images (in the order of LIFECYCLE: gallery, image, usage, outbox), repeats the condition inside the UPDATE, and moves
+the counts by what the UPDATE hit. An upload counts its image itself, and so does what brings one back.
 """
 
 from __future__ import annotations
