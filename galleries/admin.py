@@ -161,8 +161,7 @@ class ImageAdmin(ReadOnlyAdmin):
     def take_down_images(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
         images = list(queryset.select_related("gallery"))
         now = timezone.now()
-        take_down(images, now)
-        self._tell_changed(request, images, "taken down", taken_down_at=now)
+        take_down(images, now, lambda _: self._tell_changed(request, images, "taken down", taken_down_at=now))
 
     @admin.action(description="Bring back what was taken down", permissions=["change"])
     def reinstate_images(self, request: HttpRequest, queryset: QuerySet[Image]) -> None:
@@ -215,14 +214,16 @@ class GalleryAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Take down every image in it", permissions=["change"])
     def take_down_galleries(self, request: HttpRequest, queryset: QuerySet[Gallery]) -> None:
-        now, total = timezone.now(), 0
-        for gallery in queryset:
-            images = Image.objects.filter(gallery=gallery, taken_down_at=None).select_related("gallery")
-            count = take_down(images, now)
-            if count:
-                self.log_change(request, gallery, "Every image taken down.")
-            total += count
+        total = sum(self._take_down(request, gallery) for gallery in queryset)
         self.message_user(request, f"{total} images taken down.")
+
+    def _take_down(self, request: HttpRequest, gallery: Gallery) -> int:
+        def log(hit: int) -> None:
+            if hit:
+                self.log_change(request, gallery, "Every image taken down.")
+
+        images = Image.objects.filter(gallery=gallery, taken_down_at=None).select_related("gallery")
+        return take_down(images, timezone.now(), log)
 
     @admin.action(description="Delete for the owner (restorable)", permissions=["change"])
     def remove_galleries(self, request: HttpRequest, queryset: QuerySet[Gallery]) -> None:

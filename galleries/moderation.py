@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -18,14 +19,17 @@ from galleries.models import Image, State
 from galleries.models.image import unexpired
 from galleries.outcomes import Outcome, each_alone
 from galleries.problems import Problem
-from galleries.renditions import rebuild_renditions, settle_renditions
+from galleries.renditions import rebuild_renditions, settle_renditions, settle_taken_down
 from galleries.storage import StorageError
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 500  # images whose two renditions are deleted together: the thousand keys of one DeleteObjects
 
-def take_down(images: Iterable[Image], now: datetime) -> int:
-    """Hide these images from everybody, their owners too; returns how many were not taken down before.
+
+def take_down(images: Iterable[Image], now: datetime, hidden: Callable[[int], object] = lambda hit: None) -> int:
+    """Hide these images from everybody, their owners too; returns how many were not taken down before, and tells
+    ``hidden`` before the files of many take their time.
 
     Their renditions are deleted at once, so that nothing handed out earlier shows them; the original waits out the
     grace.
@@ -36,8 +40,10 @@ def take_down(images: Iterable[Image], now: datetime) -> int:
     galleries = {image.gallery_id for image in images}
     ids = [image.id for image in images]
     hit = change_images(galleries, condition, changes, now, ids=ids, at_edge=True)
-    for image in images:
-        _settle(image)
+    hidden(hit)
+    for start in range(0, len(images), AT_ONCE):
+        with _keeping_on():
+            settle_taken_down(images[start : start + AT_ONCE])
     # Again, as a request of its own: the edge may have fetched a rendition before it was deleted.
     forget(galleries, timezone.now())
     return hit
@@ -57,15 +63,18 @@ def _reinstate(image: Image) -> None:
         rebuild_renditions(image)
         lengthen(image, how)
     finally:
-        _settle(image)
+        with _keeping_on():
+            settle_renditions(image)
 
 
-def _settle(image: Image) -> None:
-    """Bring the renditions in line with the row, which hides the image or shows it already."""
+@contextmanager
+def _keeping_on() -> Iterator[None]:
+    """The row hides the image or shows it already; what should have gone goes with the sweep, what is missing can be
+    made again."""
     try:
-        settle_renditions(image)
-    except (StorageError, Problem):  # what should have gone goes with the sweep, what is missing can be made again
-        log.exception("renditions are not as the row says: image %s", image.hex)
+        yield
+    except (StorageError, Problem):
+        log.exception("renditions are not as their rows say")
 
 
 def _reinstatement() -> Lengthening:

@@ -13,6 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from galleries.models import ApiToken, Gallery, Image, Report, Usage
+from galleries.moderation import take_down
+from galleries.storage import LocalMediaStorage
 from gallery_site.accounts.models import User
 from tests.pictures import store_image
 
@@ -42,6 +44,38 @@ def act(client: Client, model: str, action: str, *objects: Image | Gallery | Api
     response = client.post(reverse(f"admin:galleries_{model}_changelist"), data, follow=True)
     assert response.status_code == 200
     return response.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("model", ["image", "gallery"])
+def test_a_take_down_is_logged_though_it_dies_among_the_files(
+    desk: Client, gallery: Gallery, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    """The files of many take longer than a request may."""
+    image = store_image(gallery)
+    down: Image | Gallery = image if model == "image" else gallery
+
+    def die(*images: Image) -> dict[str, str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("galleries.renditions.drop_renditions", die)
+    with pytest.raises(KeyboardInterrupt):
+        act(desk, model, {"image": "take_down_images", "gallery": "take_down_galleries"}[model], down)
+    assert LogEntry.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_renditions_of_many_are_deleted_together(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [store_image(gallery, seed) for seed in range(3)]
+    asked: list[int] = []
+
+    def delete(store: LocalMediaStorage, keys: list[str]) -> dict[str, str]:
+        asked.append(len(keys))
+        return {}
+
+    monkeypatch.setattr(LocalMediaStorage, "delete_objects", delete)
+    take_down(images, timezone.now())
+    assert asked == [6]
 
 
 @pytest.mark.django_db

@@ -399,8 +399,8 @@ def test_a_store_that_fails_does_not_stop_a_take_down(gallery: Gallery, monkeypa
     images = [add(gallery, n) for n in range(3)]
     tried: list[Image] = []
 
-    def failing(image: Image) -> dict[str, str]:
-        tried.append(image)
+    def failing(*images: Image) -> dict[str, str]:
+        tried.extend(images)
         raise StorageError("down")
 
     monkeypatch.setattr(renditions, "drop_renditions", failing)

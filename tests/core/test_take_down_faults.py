@@ -22,12 +22,10 @@ DIES_AT = 7
 
 def take_down_and_die(images: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
     """The process dies while it deletes the renditions of one of them."""
-    left = iter(range(DIES_AT))
 
-    def dying(image: Image) -> dict[str, str]:
-        if next(left, None) is None:
-            raise Killed
-        return drop_renditions(image)
+    def dying(*images: Image) -> dict[str, str]:
+        drop_renditions(*images[:DIES_AT])
+        raise Killed
 
     with monkeypatch.context() as patch:
         patch.setattr(renditions, "drop_renditions", dying)
