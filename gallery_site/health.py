@@ -21,7 +21,7 @@ from galleries.storage import StorageError, media_storage
 log = logging.getLogger(__name__)
 
 Answer = dict[str, Any]
-KEPT = 1.0  # seconds
+KEPT = 0.25  # seconds: a moment for many who ask at once, none for who asks after changing something
 
 
 @require_safe

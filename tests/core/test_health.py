@@ -1,4 +1,4 @@
-"""/readyz: anybody may ask, as often as they like, and it costs one look a second."""
+"""/readyz: anybody may ask, as often as they like, and it costs a look now and then."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     return Site()
 
 
-def test_an_answer_is_kept_for_a_second(site: Site) -> None:
+def test_an_answer_is_kept_for_a_moment(site: Site) -> None:
     assert [site.ask(), site.ask()] == [1, 1]
     site.now += 0.9
     assert site.ask() == 1
