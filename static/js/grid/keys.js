@@ -31,8 +31,9 @@ function move(event) {
   selectTo(to);
 }
 
-function remove() {
-  if (!document.querySelector("[data-selection-delete]")) return;
+/** A key that is held deletes what was meant, not one photo after the other. */
+function remove(event) {
+  if (event.repeat || !document.querySelector("[data-selection-delete]")) return;
   const tile = current();
   if (selected().length === 0 && tile) select(tile);
   if (selected().length > 0) document.querySelector("[data-selection-delete]").click();
@@ -46,7 +47,7 @@ function act(event) {
     event.preventDefault();
     toggle(tile);
   } else if (event.key === "Delete" || (event.key === "Backspace" && isSelecting())) {
-    remove();
+    remove(event);
   } else if (event.key === "Escape" && isSelecting()) {
     clear();
   } else if (event.key.toLowerCase() === "u" && !event.shiftKey) {

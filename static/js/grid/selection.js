@@ -121,6 +121,11 @@ function leaveMenu(item) {
   menu.querySelector("summary").focus();
 }
 
+// What is pressed twice is sent twice, the second time when the first is done: nothing may be selected by then.
+bar?.addEventListener("htmx:configRequest", (event) => {
+  if (selected().length === 0) event.preventDefault();
+});
+
 bar?.addEventListener("htmx:afterRequest", (event) => leaveMenu(event.target));
 
 for (const check of grid.querySelectorAll('input[name="ids"]')) check.tabIndex = -1;

@@ -2,13 +2,16 @@
 
 export class Facts {
   #shown = {}; // {address, expires}: an end is what may change while they are shown
+  #before = null; // what a swap would lose: {picture, choice, control}
 
   constructor(dialog) {
     this.dialog = dialog;
     this.panel = dialog.querySelector(".lightbox-facts");
     this.button = dialog.querySelector("[data-facts-toggle]");
+    this.panel.addEventListener("htmx:beforeSwap", (event) => this.#prepare(event));
+    this.panel.addEventListener("htmx:afterSwap", () => this.#restore());
     this.panel.addEventListener("htmx:afterRequest", ({ target, detail }) => {
-      if (target === this.panel && !detail.successful) this.#shown = {}; // They are asked for again.
+      if (target === this.panel && !detail.successful && this.#isWanted(detail)) this.#shown = {}; // They are asked for again.
     });
   }
 
@@ -25,23 +28,50 @@ export class Facts {
     this.load(link);
   }
 
-  /** Shows the facts of this tile's picture, if the panel is open and they are others than it shows. What was chosen for the
-   *  same picture stays chosen, and a control that had the focus has it again. */
+  /** Shows the facts of this tile's picture, if the panel is open and they are others than it shows. */
   async load(link) {
     if (!this.isOpen) return;
     const { address, expires } = this.#shown;
     const wanted = { address: link.href, expires: link.parentElement.dataset.expires };
     if (wanted.address === address && wanted.expires === expires) return;
     this.#shown = wanted;
-    const chosen = wanted.address === address ? this.#choice?.value : undefined;
-    const held = this.panel.contains(document.activeElement) ? document.activeElement : null;
     try {
       await window.htmx.ajax("GET", link.href, { source: this.panel, target: this.panel, swap: "innerHTML" });
     } catch {
-      return; // no line: toasts.js says so
+      // no line: toasts.js says so
     }
-    if (chosen && this.#choice) this.#choice.value = chosen;
-    if (held && !held.isConnected) this.#twinOf(held)?.focus();
+  }
+
+  /** Pictures that pass by quickly are left out: htmx asks for one at a time, and then for the last. */
+  #prepare(event) {
+    if (event.target !== this.panel) return;
+    if (!this.#isWanted(event.detail)) {
+      event.detail.shouldSwap = false;
+      return;
+    }
+    const control = document.activeElement;
+    this.#before = {
+      picture: this.#picture,
+      choice: this.#choice?.value,
+      control: this.panel.contains(control) ? control : null,
+    };
+  }
+
+  /** What was chosen for the same picture stays chosen, and a control that had the focus has it again. */
+  #restore() {
+    if (!this.#before) return;
+    const { picture, choice, control } = this.#before;
+    this.#before = null;
+    if (choice && this.#choice && picture === this.#picture) this.#choice.value = choice;
+    if (control && !control.isConnected) this.#twinOf(control)?.focus();
+  }
+
+  #isWanted({ pathInfo }) {
+    return pathInfo.requestPath === this.#shown.address;
+  }
+
+  get #picture() {
+    return this.panel.querySelector("[data-facts]")?.dataset.facts;
   }
 
   get #choice() {

@@ -97,17 +97,27 @@ function close() {
   else if (dialog.open) closeNow();
 }
 
+const leaving = new Set(); // ids of photos whose deletion has no answer yet: each is asked for once
+
+/** What is asked for while another one is under way waits for its turn (hx-sync on the button). */
 function remove() {
-  if (!part("delete")) return;
-  const values = { action: "delete", ids: current().dataset.id };
+  const source = part("delete"); // A visitor has none.
+  const { id } = current().dataset;
+  if (!source || leaving.has(id)) return;
+  leaving.add(id);
+  const values = { action: "delete", ids: id };
   const asked = window.htmx.ajax("POST", dialog.dataset.imagesUrl, {
-    source: dialog,
+    source,
     target: toasts,
     swap: "beforeend",
     values,
   });
   asked.catch(() => {}); // no line: toasts.js says so
 }
+
+part("delete")?.addEventListener("htmx:afterRequest", ({ detail }) => {
+  leaving.delete(detail.requestConfig.parameters.ids);
+});
 
 grid.addEventListener("click", (event) => {
   const link = event.target.closest("[data-id]");
@@ -158,7 +168,7 @@ dialog.addEventListener("keydown", (event) => {
   const act = KEYS[event.key];
   if (!act) return;
   event.preventDefault();
-  act();
+  if (event.key !== "Delete" || !event.repeat) act();
 });
 
 listen(stage, {
