@@ -1,4 +1,5 @@
-"""Error answers: a page for people, problem details (RFC 9457) for programs, the same code and status in both."""
+"""Error answers: a page for people (a toast, where one is open), problem details (RFC 9457) for programs, the same code
+and status in all."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.messages.storage.base import Message
 from django.core.exceptions import TooManyFilesSent
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -16,8 +19,10 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.http import reswap, retarget
 
 from galleries.problems import Problem
+from galleries.views.requests import is_fragment
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +64,21 @@ def problem_response(request: HttpRequest, problem: Problem) -> HttpResponse:
         return problem_json(problem)
     if problem.status == 404:
         return not_found(request, problem)
-    response = render(request, "galleries/problem.html", {"problem": problem}, status=problem.status)
+    response = _toast(request, problem) if is_fragment(request) else _page(request, problem)
     for name, value in problem.headers.items():
         response[name] = value
     return response
+
+
+def _page(request: HttpRequest, problem: Problem) -> HttpResponse:
+    return render(request, "galleries/problem.html", {"problem": problem}, status=problem.status)
+
+
+def _toast(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """For a page that stays open, whatever part of it was asked for; static/js/htmx_answers.js takes any status."""
+    message = Message(messages.WARNING, problem.sentence)
+    response = render(request, "_message.html", {"message": message}, status=problem.status)
+    return retarget(reswap(response, "beforeend"), "#toasts")
 
 
 def problem_json(problem: Problem) -> HttpResponse:

@@ -85,7 +85,7 @@ def _refuse(request: HttpRequest, token: str, problem: Problem) -> HttpResponse:
 
 def _stay(request: HttpRequest, guest: Guest, problem: Problem) -> HttpResponse:
     """A refusal inside: why, and the way back to the photos."""
-    if wants_json(request) or problem.status == 404:
+    if wants_json(request) or is_fragment(request) or problem.status == 404:
         raise problem
     if problem.code == "link_ended":  # in this very moment
         return _refuse(request, guest.token, problem)

@@ -7,11 +7,12 @@ export const fetchHtmx = once(async () => {
   await isLoaded(); // htmx waits for a DOMContentLoaded that is over, when it comes between that and "complete"
   const script = document.createElement("script");
   script.src = document.querySelector('meta[name="htmx-source"]').content;
-  await new Promise((resolve, reject) => {
+  const loaded = new Promise((resolve, reject) => {
     script.addEventListener("load", resolve);
     script.addEventListener("error", reject);
     document.head.append(script);
   });
+  await Promise.all([loaded, import("./htmx_answers.js")]);
   return window.htmx;
 });
 

@@ -13,7 +13,7 @@ function lifetime(toast) {
   return toast.querySelector("form, a") ? WITH_ACTION : PLAIN;
 }
 
-function leave(toast) {
+export function leave(toast) {
   if (toast.dataset.leaving !== undefined) return;
   toast.dataset.leaving = "";
   setTimeout(() => remove(toast), 220);
@@ -74,36 +74,6 @@ export function say(sentence, kind = "info") {
 board.addEventListener("click", (event) => {
   const toast = event.target.closest("[data-dismiss]")?.closest(".toast");
   if (toast) leave(toast);
-});
-
-// An undo that worked has nothing more to say. One that failed stays, to be tried again.
-board.addEventListener("htmx:afterRequest", (event) => {
-  const form = event.target.closest("[data-undo]");
-  if (form && event.detail.successful) leave(form.closest(".toast"));
-});
-
-/** The grid is fetched again, and its next page, by the page itself: nobody did anything that could have failed. */
-function isByItself(event) {
-  return event.detail.target?.matches("[data-grid], .more");
-}
-
-function lineIsBack() {
-  for (const toast of board.querySelectorAll("[data-of-line]")) leave(toast);
-}
-
-document.body.addEventListener("htmx:sendError", (event) => {
-  if (isByItself(event)) return;
-  say("No connection. Nothing was changed.", "warning").dataset.ofLine = "";
-});
-document.body.addEventListener("htmx:beforeOnLoad", lineIsBack);
-window.addEventListener("online", lineIsBack);
-document.body.addEventListener("htmx:responseError", (event) => {
-  if (isByItself(event)) return;
-  const gone = event.detail.xhr.status === 404;
-  const busy = event.detail.xhr.status === 429;
-  if (gone) say("That is no longer here.", "warning");
-  else if (busy) say("Too many tries in a short time. Wait a minute.", "warning");
-  else say("That did not work. Nothing was lost. Try again.", "warning");
 });
 
 for (const toast of board.children) watch(toast);

@@ -110,3 +110,23 @@ def test_a_database_that_is_busy_for_too_long_is_503(
 
     monkeypatch.setattr("galleries.uploads._lock_present", locked)
     assert _upload(alice_client, gallery) == (503, "unavailable")
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "sentence"),
+    [
+        (
+            {"action": "delete", "ids": [f"{n:032x}" for n in range(1_001)]},
+            422,
+            "Select at most 1,000 photos at a time.",
+        ),
+        ({"action": "purge", "ids": "1" * 32}, 409, "These photos are no longer here."),
+    ],
+)
+def test_a_page_that_stays_open_is_told_in_a_toast(
+    gallery: Gallery, alice_client: Client, form: dict[str, str | list[str]], status: int, sentence: str
+) -> None:
+    answer = alice_client.post(f"{gallery.get_absolute_url()}images/", form, headers={"HX-Request": "true"})
+    assert (answer.status_code, answer["HX-Retarget"], answer["HX-Reswap"]) == (status, "#toasts", "beforeend")
+    assert sentence in answer.content.decode()
+    assert b"<html" not in answer.content
