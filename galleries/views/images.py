@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +19,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
-from django_htmx.http import trigger_client_event
 
 from galleries.access import live_images, own_gallery, own_image, parse_ids, removed_images
 from galleries.expiry import set_expiry, set_expiry_of_many
@@ -30,6 +30,7 @@ from galleries.passes import Addresses
 from galleries.problems import Problem
 from galleries.removal import delete_for_good, remove_images, restore_images
 from galleries.sweeping import finish_deleting
+from galleries.templatetags.gallery import step_left, words_left
 from galleries.tiles import Tile, make_tiles
 from galleries.views.gallery import see_bin, summary
 from galleries.views.requests import PersonRequest, is_fragment
@@ -38,12 +39,13 @@ from galleries.zips import zip_response
 
 @dataclass
 class Done:
-    """What an act did, for the toast: a sentence, the event for the page, what undoes it (and what that is given), what
-    did not work."""
+    """What an act did, for the toast: a sentence, the event for the page, the photos (and, where they have new ends,
+    these in the same order), what undoes it (and what that is given), what did not work."""
 
     sentence: str
     event: str
     ids: list[str]
+    ends: list[datetime | None] = field(default_factory=list)
     undo: str = ""
     undo_given: str = ""
     problems: list[str] = field(default_factory=list)
@@ -158,6 +160,7 @@ def _keep(gallery: Gallery, ids: list[UUID], now: datetime, given: str) -> Done:
         f"{_photos(len(outcome.done))} kept {kept}.",
         "images-changed",
         outcome.done,
+        [expires_at] * len(outcome.done),
         undo="put-back" if outcome.done else "",
         undo_given=write_ends([before[identifier] for identifier in outcome.done]),
         problems=_sentences(outcome),
@@ -174,7 +177,8 @@ def _put_back(gallery: Gallery, ids: list[UUID], now: datetime, given: str) -> D
     images = live_images(gallery, now).filter(id__in=ids).select_related("gallery")
     outcome = each_alone(images, lambda image: set_expiry(image, end_of[image.id], now), PATIENCE)
     sentence = f"{_photos(len(outcome.done))} kept as long as before."
-    return Done(sentence, "images-changed", outcome.done, problems=_sentences(outcome))
+    new_ends = [end_of[UUID(hex=identifier)] for identifier in outcome.done]
+    return Done(sentence, "images-changed", outcome.done, new_ends, problems=_sentences(outcome))
 
 
 def write_ends(ends: Sequence[datetime | None]) -> str:
@@ -221,8 +225,12 @@ def _answer(request: PersonRequest, gallery: Gallery, done: Done) -> HttpRespons
             extra_tags=see_bin(gallery) if done.undo == "restore" else "",
         )
         return redirect(_safe_back(request, gallery))
-    measured = own_gallery(request.user, gallery.id, timezone.now())
+    now = timezone.now()
+    measured = own_gallery(request.user, gallery.id, now)
     context: dict[str, Any] = {
+        "event": done.event,
+        # Not in a header: with a thousand photos it would be longer than proxies let through.
+        "photos": json.dumps({"ids": done.ids, "ends": [_tell_end(end, now) for end in done.ends]}),
         "sentence": done.sentence,
         "problems": done.problems,
         "undo_url": url if done.undo else "",
@@ -232,8 +240,14 @@ def _answer(request: PersonRequest, gallery: Gallery, done: Done) -> HttpRespons
         "gallery": measured,
         **summary(measured),
     }
-    response = render(request, "galleries/_outcome.html", context)
-    return trigger_client_event(response, done.event, {"ids": done.ids})
+    return render(request, "galleries/_outcome.html", context)
+
+
+def _tell_end(expires_at: datetime | None, now: datetime) -> dict[str, int | str] | None:
+    """An end as a tile shows it (static/js/grid/refresh.js)."""
+    if expires_at is None:
+        return None
+    return {"at": int(expires_at.timestamp()), "left": words_left(expires_at, now), "step": step_left(expires_at, now)}
 
 
 def _safe_back(request: PersonRequest, gallery: Gallery) -> str:

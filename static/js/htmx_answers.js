@@ -32,6 +32,15 @@ document.body.addEventListener(
   true,
 );
 
+// What an act did to photos comes with its toast, and is told to the page once.
+board.addEventListener("htmx:afterSwap", () => {
+  for (const toast of board.querySelectorAll("[data-event]")) {
+    const { event, photos } = toast.dataset;
+    delete toast.dataset.event;
+    document.body.dispatchEvent(new CustomEvent(event, { detail: JSON.parse(photos) }));
+  }
+});
+
 // An undo that worked has nothing more to say. One that failed stays, to be tried again.
 board.addEventListener("htmx:afterRequest", ({ target, detail }) => {
   const form = target.closest("[data-undo]");

@@ -176,3 +176,36 @@ def test_what_was_said_of_the_line_goes_when_it_is_back(site: LiveSite, visitor:
     expect(page.locator(".toast")).to_have_count(0)
     assert [each for each in window.complaints if not each.startswith("error:")] == []
     window.complaints.clear()
+
+
+def test_photos_beyond_the_first_page_follow_their_new_end_and_its_undo(
+    site: LiveSite, visitor: OpenWindow, person: str
+) -> None:
+    """By the page's clock, on which hours pass within a second; the photos of the first page say it too."""
+    address = fill(site, person, range(PAGE + 1), retention="1h")
+    window = visitor()
+    page = window.page
+    window.sign_in(person)
+    page.clock.install()
+    window.open(address)
+    tiles = load_to_the_end(page, PAGE + 1)
+    page.evaluate("scrollTo(0, 0)")
+    for each in (tiles.first, tiles.last):
+        each.locator(".tile-link").focus()
+        page.keyboard.press("Space")
+    left = page.locator("#grid .tile-left")
+    before = tiles.last.get_attribute("data-expires")
+    page.locator(".selection-bar summary").click()
+    page.locator(".selection-bar").get_by_role("button", name="7 days").click()
+    for each in (left.first, left.last):
+        expect(each).to_have_text("7 days left")
+    expect(left.nth(1)).not_to_have_text("7 days left")
+    expect(left.last).to_have_class("tile-left")
+    page.get_by_role("button", name="Undo").click()
+    expect(tiles.last).to_have_attribute("data-expires", str(before))
+    expect(left.last).to_have_class("tile-left is-shown is-today")
+    page.locator(".selection-bar summary").click()
+    page.locator(".selection-bar").get_by_role("button", name="7 days").click()
+    expect(left.last).to_have_text("7 days left")
+    page.clock.fast_forward("01:01:00")
+    expect(page.locator("#grid .tile:visible")).to_have_count(2)

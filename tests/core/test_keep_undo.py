@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime, timedelta
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -81,3 +83,28 @@ def test_an_undo_without_the_time_for_all_says_so(
         said = undo(alice_client, gallery, toast)
     assert "0 photos kept as long as before." in said
     assert "There was no time left" in said
+
+
+def test_the_toast_tells_the_page_the_new_ends_and_no_header_does(
+    gallery: Gallery, alice_client: Client, images: list[Image]
+) -> None:
+    """A header that names a thousand photos is longer than nginx takes (8 kB in deploy/nginx/site.conf)."""
+    ids = [image.hex for image in images]
+    with clock(START):
+        form = {"action": "extend 30d", "ids": ids}
+        answer = alice_client.post(f"{gallery.get_absolute_url()}images/", form, headers=HTMX)
+        assert "HX-Trigger" not in answer.headers
+        told = told_by(answer.content.decode())
+        day_30 = {"at": int((START + 30 * DAY).timestamp()), "left": "30 days left", "step": ""}
+        assert told == dict.fromkeys(ids, day_30)
+        undone = told_by(undo(alice_client, gallery, answer.content.decode()))
+    day_6 = {"at": int((START + 6 * DAY).timestamp()), "left": "6 days left", "step": ""}
+    assert undone == dict(zip(ids, [day_6, day_30, None], strict=True))
+
+
+def told_by(toast: str) -> dict[str, object]:
+    """What a toast tells the page's script of each photo."""
+    found = re.search(r'data-event="images-changed" data-photos="([^"]*)"', toast)
+    assert found
+    told = json.loads(unescape(found[1]))
+    return dict(zip(told["ids"], told["ends"], strict=True))

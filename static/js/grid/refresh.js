@@ -26,13 +26,30 @@ function place(tile, day, after) {
   section.querySelector(".tiles").prepend(tile);
 }
 
-function update(known, fresh) {
-  const [from, to] = [known.querySelector(".tile-left"), fresh.querySelector(".tile-left")];
-  if (from && to) from.replaceWith(to);
-  else if (to) known.querySelector("[data-id]").append(to);
-  else from?.remove();
-  if (fresh.dataset.expires) known.dataset.expires = fresh.dataset.expires;
-  else delete known.dataset.expires;
+/** Says until when this tile's photo is there (seconds since 1970), and how long that is, by an element; null: for ever. */
+function setEnd(tile, at, words) {
+  tile.querySelector(".tile-left")?.remove();
+  if (words) tile.querySelector("[data-id]").append(words);
+  if (at) tile.dataset.expires = at;
+  else delete tile.dataset.expires;
+}
+
+function wordsOf({ left, step }) {
+  const words = document.createElement("span");
+  words.className = step ? `tile-left is-shown is-${step}` : "tile-left";
+  words.textContent = left;
+  return words;
+}
+
+/** Tiles beyond the first page, too, learn the new ends of their photos; hideExpired (changes.js) comes with the toast. */
+function setEnds({ ids, ends }) {
+  if (ends.length === 0) return;
+  ids.forEach((id, index) => {
+    const tile = tileOf(id)?.parentElement;
+    const end = ends[index];
+    if (tile) setEnd(tile, end?.at, end && wordsOf(end));
+  });
+  grid.dispatchEvent(new CustomEvent("tiles-changed"));
 }
 
 // A grid that showed everything lacks photos beyond its first page: from there on the link to the next page brings the
@@ -69,7 +86,7 @@ function merge(page) {
   let after = null;
   for (const fresh of page.querySelectorAll(".tile")) {
     const known = tileOf(fresh.querySelector("[data-id]").dataset.id)?.parentElement;
-    if (known) update(known, fresh);
+    if (known) setEnd(known, fresh.dataset.expires, fresh.querySelector(".tile-left"));
     else place(fresh, fresh.closest(".day"), after);
     after = known ?? fresh;
   }
@@ -101,7 +118,8 @@ grid.addEventListener("htmx:beforeSwap", (event) => {
   merge(parse(event.detail.xhr.responseText));
 });
 
-document.body.addEventListener("images-changed", () => {
+document.body.addEventListener("images-changed", ({ detail }) => {
+  if (detail) setEnds(detail);
   clearTimeout(timer);
   timer = setTimeout(refresh, PAUSE);
 });

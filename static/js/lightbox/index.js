@@ -202,9 +202,6 @@ document.body.addEventListener("images-restored", ({ detail }) => {
   if (dialog.open && link) turnTo(link);
 });
 
-// New tiles, or a new summary: the answer of an action changes the tiles first, and brings how many there are after that.
-function placeAnew() {
-  if (dialog.open && current()) place(current());
-}
-grid.addEventListener("htmx:afterSettle", placeAnew);
-document.body.addEventListener("htmx:oobAfterSwap", placeAnew);
+grid.addEventListener("htmx:afterSettle", () => {
+  if (dialog.open && current()) place(current()); // among new tiles
+});
