@@ -23,16 +23,26 @@ function keyOf(links) {
   return links.map((link) => link.dataset.id).join();
 }
 
+/** A button that is disabled loses the focus: this one only does nothing while it is at work. */
+function setBusy(one, isBusy) {
+  one.setAttribute("aria-disabled", String(isBusy));
+}
+
+function isBusy(one) {
+  return one.getAttribute("aria-disabled") === "true";
+}
+
 async function save() {
+  if (isBusy(button)) return;
   const links = selected();
   job ??= { key: keyOf(links), sharing: shareFiles(links.map(photoOf)) };
   const mine = job;
-  button.disabled = true;
+  setBusy(button, true);
   button.dataset.holding = "";
   const state = await mine.sharing.next((done, of) => {
     label.textContent = `Getting ${done} of ${of}`;
   });
-  button.disabled = false;
+  setBusy(button, false);
   if (state.problem) say(state.problem, "warning");
   if (mine === job) show(state);
   else label.textContent = PLAIN;
@@ -56,16 +66,17 @@ function show(state) {
 function forget() {
   job = null;
   delete button.dataset.holding;
-  if (!button.disabled) label.textContent = PLAIN;
+  if (!isBusy(button)) label.textContent = PLAIN;
 }
 
 async function saveOne() {
+  if (isBusy(single)) return;
   const photo = { address: download.href, name: download.dataset.name };
   if (one?.address !== photo.address) one = { address: photo.address, sharing: shareFiles([photo]) };
-  single.disabled = true;
+  setBusy(single, true);
   single.dataset.holding = "";
   const state = await one.sharing.next(() => {});
-  single.disabled = false;
+  setBusy(single, false);
   if (state.problem) say(state.problem, "warning");
   else if (state.ready) say("The photo is ready: tap again to save it.");
   if (state.left === 0) {

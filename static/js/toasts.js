@@ -19,10 +19,22 @@ export function leave(toast) {
   setTimeout(() => remove(toast), 220);
 }
 
-/** Over an open dialog the focus stays in it: the page behind hears no key. */
+let before = null; // what had the focus when it came to the toasts
+
+board.addEventListener("focusin", ({ relatedTarget }) => {
+  if (!board.contains(relatedTarget)) before = relatedTarget;
+});
+
+/** The focus goes back to where it came from. Over an open dialog it stays in it: the page behind hears no key. */
 function remove(toast) {
-  if (toast.contains(document.activeElement)) toast.closest("dialog")?.focus();
+  const hadFocus = toast.contains(document.activeElement);
+  const dialog = toast.closest("dialog");
   toast.remove();
+  if (!hadFocus) return;
+  if (dialog) return dialog.focus();
+  before?.focus({ preventScroll: true });
+  if (document.activeElement === document.body)
+    document.getElementById("main")?.focus({ preventScroll: true });
 }
 
 function watch(toast) {

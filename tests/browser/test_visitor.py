@@ -90,7 +90,8 @@ def test_photos_that_were_fetched_can_be_saved_though_no_download_is_left(visito
     page.goto(address)
     page.get_by_role("button", name="Select all").tap()
     with page.expect_response("**/left/"):
-        page.get_by_role("button", name="Save to photos").tap()  # the sheet is closed: they are still at hand
+        page.get_by_role("button", name="Save to photos").press("Enter")  # the sheet is closed: they are still at hand
+    assert page.evaluate("document.activeElement.hasAttribute('data-selection-share')"), "it has kept the focus"
     page.get_by_role("button", name="Save 2 now").tap()
     expect(page.locator("#downloads-left")).to_have_text(USED_UP)
     assert len(page.evaluate("window.taken")) == 2

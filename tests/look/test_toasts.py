@@ -13,7 +13,8 @@ from tests.live import ROOT
 pytestmark = pytest.mark.browser
 
 ORIGIN = "http://toasts.test"
-HTML = '<!doctype html><title>Toasts</title><body><div id="toasts"></div></body>'
+HTML = """<!doctype html><title>Toasts</title>
+<body><main id="main" tabindex="-1"><a href="#">Photo</a></main><div id="toasts"></div></body>"""
 
 
 @pytest.fixture
@@ -63,3 +64,17 @@ def test_the_same_words_stand_there_once(board: Page) -> None:
 
 def test_of_many_warnings_the_newest_stay(board: Page) -> None:
     assert said(board, *[(str(number), "warning") for number in range(6)]) == ["3", "4", "5"]
+
+
+@pytest.mark.parametrize("is_there", [True, False], ids=["back", "to the content"])
+def test_a_toast_that_is_closed_by_keyboard_gives_the_focus_back(board: Page, is_there: bool) -> None:
+    said(board, ("No connection.", "warning"))
+    photo = board.locator("main a")
+    photo.focus()
+    board.keyboard.press("Tab")
+    if not is_there:
+        photo.evaluate("one => { one.hidden = true; }")
+    board.keyboard.press("Enter")
+    board.clock.run_for(500)
+    assert board.locator(".toast").count() == 0
+    assert board.evaluate("document.activeElement.localName") == ("a" if is_there else "main")
