@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import IO, BinaryIO
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from galleries.zips import Entry, Places, clamp_time, stream_zip
 
 FIELDS = (
     "extension", "bytes", "crc32", "sha256", "stored_sha256", "clean_bytes", "clean_crc32", "sort_at",
-    "gallery__owner_id",
+    "taken_offset", "gallery__owner_id",
 )  # fmt: skip
 AT_ONCE = 1  # zips of one visitor (SAFETY 5.3)
 AT_ONCE_PER_LINK = 16  # of everybody with the link: half of what a process has room for
@@ -113,11 +113,11 @@ def freeze_clean(numbering: Numbering, ids: Collection[UUID] | None) -> list[Ent
         except StorageError:
             raise Problem("unavailable", retry_after=5) from None
         if clean is not None:
-            name, day = numbering.name(number, image.extension).encode(), _day(image.sort_at)
+            name, day = numbering.name(number, image.extension).encode(), _day(image.own_time)
             entries.append(Entry(image.original_key, name, clean.size, clean.crc32, day, clean.kind))
     return entries
 
 
 def _day(time: datetime) -> datetime:
-    """When visitors' files are from: the day, which the page says too, and nothing of the hour."""
-    return clamp_time(time).replace(hour=12, minute=0, second=0, microsecond=0)
+    """When visitors' files are from: the day, which the page says too, and nothing of the hour or the zone."""
+    return clamp_time(time).replace(hour=12, minute=0, second=0, microsecond=0, tzinfo=UTC)

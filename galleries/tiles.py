@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import NamedTuple
 from uuid import UUID
 
@@ -26,7 +26,7 @@ SORTS = tuple(ORDERS)
 # What a tile and the words around it read of an image; its gallery is known.
 TILE_FIELDS = (
     *("id", "filename", "extension", "renditions", "width", "height", "animated", "placeholder"),
-    *("sort_at", "taken_at", "created_at", "expires_at", "removed_at", "taken_down_at"),
+    *("sort_at", "taken_at", "taken_offset", "created_at", "expires_at", "removed_at", "taken_down_at"),
 )
 WIDEST_SPAN = 8  # ratios of a day's pictures added up: more than that fills a row by itself
 SPAN_STEPS = 4  # to 1: the classes .span-N of ratios.css
@@ -68,9 +68,14 @@ class Day:
 
 
 def group_by_day(tiles: Sequence[Tile]) -> list[Day]:
-    """The tiles of a page in their order, divided where the day changes."""
-    grouped = groupby(tiles, key=lambda tile: (tile.day, tile.is_by_upload))
-    return [Day(day, is_by_upload, list(group)) for (day, is_by_upload), group in grouped]
+    """The tiles of a page in their order, divided where the day changes.
+
+    They follow each other by instants: around midnight a photo whose clock is ahead of its neighbour's stays in the
+    neighbour's day, so that two days never take turns.
+    """
+    days = accumulate((tile.day for tile in tiles), min)
+    grouped = groupby(zip(days, tiles, strict=True), key=lambda each: (each[0], each[1].is_by_upload))
+    return [Day(day, is_by_upload, [tile for _, tile in group]) for (day, is_by_upload), group in grouped]
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def _tile(gallery: Gallery, image: Image, addresses: Addresses, query: str) -> T
         preview=addresses.rendition(image, "preview"),
         ratio_class=image.ratio_class,
         label=image.filename,
-        day=(image.created_at if is_by_upload else image.sort_at).date(),
+        day=(image.created_at if is_by_upload else image.own_time).date(),
         expires_at=image.expires_at,
         restorable_until=restorable_until(image),
         is_by_upload=is_by_upload,

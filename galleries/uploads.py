@@ -26,6 +26,7 @@ from django.utils import timezone
 from galleries import crash, metrics
 from galleries.counting import bump, lock_galleries
 from galleries.decoding import DecodedImage, Decoder, DecoderUnavailable, ImageRejected, Limits
+from galleries.decoding.exif import minutes_east
 from galleries.expiry import check_expiry
 from galleries.filenames import clean_filename
 from galleries.metadata import records
@@ -184,6 +185,7 @@ def _new_image(
         clean_bytes=decoded.clean_bytes,
         clean_crc32=decoded.clean_crc32,
         taken_at=taken_at,
+        taken_offset=minutes_east(taken_at),
         sort_at=taken_at or now,
         camera=decoded.camera or options.camera,
         placeholder=decoded.placeholder,

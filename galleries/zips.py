@@ -118,15 +118,16 @@ def _begin(
 def freeze_entries(images: ImageQuerySet) -> list[Entry]:
     """What goes into the zip, in the order in which the pictures were taken."""
     images = images.select_related("gallery").only(
-        "filename", "extension", "bytes", "crc32", "sort_at", "gallery__owner_id"
+        "filename", "extension", "bytes", "crc32", "sort_at", "taken_offset", "gallery__owner_id"
     )
     named = archive_names(images.order_by("sort_at", "id").iterator(chunk_size=1_000))
-    return [Entry(i.original_key, name.encode(), i.bytes, i.crc32, clamp_time(i.sort_at)) for i, name in named]
+    return [Entry(i.original_key, name.encode(), i.bytes, i.crc32, clamp_time(i.own_time)) for i, name in named]
 
 
 def clamp_time(time: datetime) -> datetime:
-    """The nearest time that a zip can hold."""
-    return min(max(time, FIRST_YEAR), LAST_YEAR)
+    """The nearest time that a zip can hold: what its clock shows is written, beside the instant."""
+    shown = time.replace(tzinfo=UTC)
+    return time if FIRST_YEAR <= shown <= LAST_YEAR else min(max(shown, FIRST_YEAR), LAST_YEAR)
 
 
 def zip_length(entries: Sequence[Entry]) -> int:

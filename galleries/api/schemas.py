@@ -32,18 +32,26 @@ METADATA: JsonDict = {"enum": ["strip", "keep"]}
 _TIME = re.compile(r"[0-9]{4}(-[0-9]{2}){2}[Tt][0-9]{2}(:[0-9]{2}){2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})")
 
 
-def parse_time(value: object) -> datetime:
-    """An RFC 3339 time, in UTC.
+def parse_own_time(value: object) -> datetime:
+    """An RFC 3339 time, at the offset that it names.
 
     Raises:
         ValueError: it is not one; a time without an offset is none.
     """
     if isinstance(value, str) and _TIME.fullmatch(value):
         try:
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+            time = datetime.fromisoformat(value.upper())
+            time.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
+        else:
+            return time
     raise ValueError("must be a time with its offset, like 2026-05-03T14:05:00Z")
+
+
+def parse_time(value: object) -> datetime:
+    """An RFC 3339 time, in UTC. Raises what ``parse_own_time`` does."""
+    return parse_own_time(value).astimezone(UTC)
 
 
 def _blank_is_absent(value: object) -> object:
@@ -55,6 +63,9 @@ Id = Annotated[UUID, WithJsonSchema({"type": "string", "pattern": "^[0-9a-f]{32}
 IdOut = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Time = Annotated[datetime, BeforeValidator(parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
+OwnTime = Annotated[
+    datetime, BeforeValidator(parse_own_time), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 TimeOut = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Address = Annotated[str, Field(description="Absolute, or starts with a slash; needs no further credentials.")]
 # Query, not Field: ninja drops the description of the latter.
@@ -143,7 +154,7 @@ class UploadFields(Input):
     expires_at: Annotated[Time | None, BeforeValidator(_blank_is_absent)] = Field(
         None, description="When it goes; without it the gallery's retention decides."
     )
-    taken_at: Annotated[Time | None, BeforeValidator(_blank_is_absent)] = Field(
+    taken_at: Annotated[OwnTime | None, BeforeValidator(_blank_is_absent)] = Field(
         None, description="When the picture was taken. Where the file itself says it, the file is believed."
     )
     source_sha256: str = Field("", description="SHA-256 of the file that was chosen.", json_schema_extra=SHA256)

@@ -41,7 +41,8 @@ _COMPANY = re.compile(r"[\s,]+(?:corporation|corp\.?|company|co\.?,?\s*ltd\.?|lt
 
 @dataclass(frozen=True)
 class Facts:
-    """orientation: 1 to 8 as in EXIF 2.32, 4.6.5; 1 when unknown. taken_at: aware UTC. camera: plain."""
+    """orientation: 1 to 8 as in EXIF 2.32, 4.6.5; 1 when unknown. taken_at: aware, by the camera's own clock. camera:
+    plain."""
 
     orientation: int = 1
     taken_at: datetime | None = None
@@ -95,16 +96,15 @@ def _read_taken_at(exif: Image.Exif, latest: datetime) -> datetime | None:
 
 
 def parse_taken_at(text: str, offset: str, latest: datetime) -> datetime | None:
-    """An EXIF time and offset ("2024:05:31 23:59:59", "+02:00") as aware UTC; None when it is no time, or
-    none between EARLIEST and `latest`."""
+    """An EXIF time and offset ("2024:05:31 23:59:59", "+02:00") as an aware time at that offset; None when it is no
+    time, or none between EARLIEST and `latest`."""
     match = _TIME.fullmatch(text)
     if match is None:
         return None
     year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
     try:
-        local = datetime(year, month, day, hour, minute, second, tzinfo=_parse_offset(offset))
-        taken_at = local.astimezone(UTC)
-    except (ValueError, OverflowError):
+        taken_at = datetime(year, month, day, hour, minute, second, tzinfo=_parse_offset(offset))
+    except ValueError:
         return None
     return taken_at if EARLIEST <= taken_at <= latest else None
 
@@ -117,6 +117,12 @@ def _parse_offset(text: str) -> timezone:
     if delta > timedelta(hours=14):  # the furthest zone there is (Line Islands)
         return UTC
     return timezone(-delta if match[1] == "-" else delta)
+
+
+def minutes_east(time: datetime | None) -> int | None:
+    """How far the clock that shows `time` is ahead of UTC; None for UTC itself, and where no zone was named."""
+    offset = time.utcoffset() if time else None
+    return int(offset.total_seconds()) // 60 if offset else None
 
 
 def _read_camera(exif: Image.Exif) -> str:

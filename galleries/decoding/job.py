@@ -13,6 +13,7 @@ from typing import BinaryIO
 from PIL import Image
 
 from galleries.decoding.colour import find_dominant_colour
+from galleries.decoding.exif import minutes_east
 from galleries.decoding.limits import Limits
 from galleries.decoding.offered import LIKENESS_EDGE, LIKENESS_FILTER, Offered, take_offered
 from galleries.decoding.picture import Picture, fit, open_picture, shrink
@@ -43,6 +44,7 @@ def run_job(job: Job, limits: Limits, latest: datetime) -> dict[str, object]:
         "height": picture.height,
         "animated": picture.animated,
         "taken_at": None if taken_at is None else int(taken_at.timestamp()),
+        "taken_offset": minutes_east(taken_at),
         "camera": picture.facts.camera,
         "placeholder": _make_placeholder(tiny),
         "colour": find_dominant_colour(tiny),

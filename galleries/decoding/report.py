@@ -10,7 +10,7 @@ import json
 import re
 import stat
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 from galleries.decoding.kinds import KINDS
@@ -26,6 +26,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _PLACEHOLDER = re.compile(r"data:image/webp;base64,[A-Za-z0-9+/]{20,900}={0,2}")
 _MESSAGE_MAX = 300
+FURTHEST_ZONE = 14 * 60  # minutes: the Line Islands
 
 
 class ReportInvalid(Exception):
@@ -119,7 +120,11 @@ def _read_time(document: Mapping[str, object]) -> datetime | None:
     if document.get("taken_at") is None:
         return None
     # 1826 to 2100, in seconds since 1970; the exact end is checked where the time is read.
-    return datetime.fromtimestamp(_integer(document, "taken_at", -4_544_208_000, 4_102_444_800), UTC)
+    taken_at = datetime.fromtimestamp(_integer(document, "taken_at", -4_544_208_000, 4_102_444_800), UTC)
+    if document.get("taken_offset") is None:
+        return taken_at
+    east = _integer(document, "taken_offset", -FURTHEST_ZONE, FURTHEST_ZONE)
+    return taken_at.astimezone(timezone(timedelta(minutes=east)))
 
 
 def _check_file(path: Path, size: int) -> None:

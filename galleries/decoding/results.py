@@ -55,7 +55,7 @@ class DecodedImage:
         animation is kept as it is, and shown as its first frame.
     original_path, bytes, sha256, crc32: of what is to be stored, metadata removed unless it was to be kept.
     clean_bytes, clean_crc32: of the same without metadata, None when that could not be made.
-    taken_at: aware, UTC; None when the file does not say.
+    taken_at: aware, at the offset of the camera's clock (UTC when it names none); None when the file does not say.
     camera: "" when the file does not say; plain text, not escaped.
     placeholder: a data URI of 16 px. colour: "#rrggbb".
     """

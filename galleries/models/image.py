@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Self
@@ -129,6 +129,8 @@ class Image(models.Model):
     clean_bytes = models.PositiveBigIntegerField(null=True, blank=True)
     clean_crc32 = models.BigIntegerField(null=True, blank=True)
     taken_at = models.DateTimeField(null=True, blank=True)
+    # Minutes that the camera's clock was ahead of UTC; NULL: it was UTC, or named no zone.
+    taken_offset = models.SmallIntegerField(null=True, blank=True)
     sort_at = models.DateTimeField()
     camera = models.CharField(max_length=100, blank=True, default="")
     placeholder = models.CharField(max_length=600, blank=True, default="")
@@ -168,6 +170,13 @@ class Image(models.Model):
 
     def get_absolute_url(self) -> str:
         return address_of("galleries:image-detail", self.gallery_id.hex, self.hex)
+
+    @property
+    def own_time(self) -> datetime:
+        """When it was taken, as the camera's clock showed it; of one that does not say, when it was added."""
+        if not self.taken_offset:
+            return self.sort_at
+        return self.sort_at.astimezone(timezone(timedelta(minutes=self.taken_offset)))
 
     @property
     def hex(self) -> str:

@@ -167,7 +167,8 @@ def test_fields_are_kept(program: Program, gallery: Gallery) -> None:
     assert answer["filename"] == "IMG_1.jpg"
     assert moment(answer["expires_at"]) == expires_at
     assert answer["taken_at"] == "2020-07-01T10:00:00Z"
-    assert Image.objects.get().source_sha256 == source
+    image = Image.objects.get()
+    assert (image.source_sha256, image.taken_offset) == (source, 120)
 
 
 def test_a_file_that_says_when_it_was_taken_is_believed(program: Program, gallery: Gallery) -> None:
@@ -175,6 +176,7 @@ def test_a_file_that_says_when_it_was_taken_is_believed(program: Program, galler
     exif.get_ifd(0x8769).update({0x9003: "2021:09:27 07:13:47", 0x9011: "-06:00"})
     answer = program.upload(gallery, jpeg(1, exif=exif), taken_at="2020-07-01T12:00:00+02:00").json()
     assert answer["taken_at"] == "2021-09-27T13:13:47Z"
+    assert Image.objects.get().taken_offset == -360
 
 
 def test_metadata_keep_stores_the_bytes_as_they_came(program: Program, gallery: Gallery) -> None:

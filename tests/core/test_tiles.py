@@ -277,6 +277,25 @@ def test_a_picture_without_a_date_says_that_its_day_is_that_of_the_upload(
         assert [day.key for day in _days(gallery, "uploaded")] == ["2026-05-03 added"]
 
 
+def test_a_day_is_that_of_the_cameras_own_clock(gallery: Gallery, alice_client: Client) -> None:
+    """Half past midnight, two hours east of UTC, where it is still the day before."""
+    with clock(START):
+        photo = add(gallery, 1, taken_at=datetime.fromisoformat("2026-05-03T00:30:00+02:00"))
+        photo.refresh_from_db()
+        assert photo.taken_at == photo.sort_at == datetime(2026, 5, 2, 22, 30, tzinfo=UTC)
+        assert [day.key for day in _days(gallery, "taken")] == ["2026-05-03"]
+        facts = alice_client.get(photo.get_absolute_url(), headers={"HX-Request": "true"}).content.decode()
+        assert '<time datetime="2026-05-03T00:30:00+02:00">3 May 2026, 00:30</time>' in facts
+
+
+def test_days_never_take_turns_where_clocks_differ(gallery: Gallery) -> None:
+    with clock(START):
+        for minute in (10, 30, 50):
+            add(gallery, minute, taken_at=datetime.fromisoformat(f"2026-05-02T22:{minute}:00Z"))
+            add(gallery, minute + 1, taken_at=datetime.fromisoformat(f"2026-05-03T00:{minute + 1}:00+02:00"))
+        assert [(day.key, len(day.tiles)) for day in _days(gallery, "taken")] == [("2026-05-03", 1), ("2026-05-02", 5)]
+
+
 def test_a_few_pictures_say_how_wide_they_are_together(gallery: Gallery) -> None:
     """Small days share what their row leaves by these classes; a day that fills rows has none."""
     with clock(START):

@@ -108,6 +108,16 @@ def test_entries_carry_the_time_of_the_picture(gallery: Gallery) -> None:
     assert (kind, size, flags, seconds) == (0x5455, 5, 1, int(taken.timestamp()))
 
 
+def test_times_are_those_of_the_cameras_own_clock(gallery: Gallery) -> None:
+    """Beside it stands the instant (Info-ZIP's field 0x5455), which programs prefer where they know it."""
+    add(gallery, 1, filename="1.jpg", taken_at=datetime.fromisoformat("2024-05-31T00:30:00+02:00"))
+    add(gallery, 2, filename="2.jpg", taken_at=datetime.fromisoformat("1979-12-31T23:30:00-02:00"))
+    early, late = freeze_entries(Image.objects.all())
+    assert early.time == datetime(1980, 1, 1, tzinfo=UTC)
+    assert late.time.timestamp() == datetime(2024, 5, 30, 22, 30, tzinfo=UTC).timestamp()
+    assert late.time.timetuple()[:5] == (2024, 5, 31, 0, 30)
+
+
 def test_entries_come_in_the_order_in_which_they_were_taken(gallery: Gallery) -> None:
     for number in (3, 1, 2):
         add(gallery, number, filename=f"{number}.jpg", taken_at=START + number * timedelta(hours=1))

@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -352,6 +352,7 @@ def test_time_and_camera_are_read(decode: Decode) -> None:
     for format in ("JPEG", "PNG", "WEBP", "AVIF"):
         decoded = decode(encode(Image.new("RGB", (60, 40)), format, exif=exif))
         assert decoded.taken_at == datetime(2024, 6, 1, 1, 30, tzinfo=UTC)
+        assert decoded.taken_at.utcoffset() == timedelta(hours=-2)
         # Pillow writes non-ASCII as question marks.
         assert decoded.camera == "Canon EOS? 5D"
 
