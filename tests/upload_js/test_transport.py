@@ -74,3 +74,29 @@ def test_cancelled_is_neither_stored_nor_tried_again(blank_page: Page, site: Fak
     site.plan("a.jpg", "deaf")
     assert send(blank_page, site, size=64_000_000, stopsAfter=1)["kind"] == "AbortError"
     site.go_on.set()
+
+
+ABORTED = """async ({ url, token }) => {
+  const { send } = await import("/static/js/upload/transport.js");
+  const { send: leave } = XMLHttpRequest.prototype;
+  XMLHttpRequest.prototype.send = function (...given) {
+    leave.apply(this, given);
+    this.upload.addEventListener("load", () => this.abort());
+  };
+  const { signal } = new AbortController();
+  const parcel = { url, token, key: "k", blob: new Blob(["a"]), filename: "a.jpg", fields: {} };
+  try {
+    const { kind, cause } = await send(parcel, { signal, onProgress() {}, onSent() {} });
+    return [kind, cause];
+  } finally {
+    XMLHttpRequest.prototype.send = leave;
+  }
+}"""
+
+
+def test_request_that_the_browser_ends_is_a_line_that_broke(blank_page: Page, site: FakeSite) -> None:
+    """Some end all requests as soon as a navigation begins, also when that turns out to be a download."""
+    site.plan("a.jpg", "wait")
+    given = {"url": f"{site.path}upload/", "token": site.token}
+    assert blank_page.evaluate(ABORTED, given) == ["retry", "network"]
+    site.go_on.set()

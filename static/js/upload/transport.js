@@ -39,6 +39,7 @@ export function send(parcel, { onProgress, onSent, signal, stall = STALL, patien
     };
     request.onload = () => resolve(readAnswer(request, parcel.url));
     request.onerror = () => resolve(judge({ status: 0 }));
+    request.onabort = request.onerror; // the browser did it: our own come after an outcome
     request.onloadend = () => {
       clearTimeout(timer);
       signal.removeEventListener("abort", cancel);
