@@ -374,6 +374,52 @@ def test_kept_photo_whose_file_is_gone_is_sent_without_a_hash(play: Play) -> Non
     assert (sent, states) == (["a"], {"a": "done"})
 
 
+RESTORED = """
+const ask = async (to, hashes) => {
+  return Object.fromEntries(hashes.map((hash) => [hash, { image: "i", width: 1, height: 1, exact: hash === "same" }]));
+};
+const world = new World({ more: { ask } });
+world.queue.options.quality = "original";
+const batch = { id: "b", total: 1 };
+const photo = new File(["a"], "a");
+const record = (name, held) => ({ target, batch, key: name, name, size: 1, sourceSha256: name, ...held });
+"""
+
+
+def test_photo_that_was_never_sent_is_not_called_safe_for_what_was_there(play: Play) -> None:
+    """Of another app, or left by an earlier visit before it was compressed: a lighter form, or the same, is here."""
+    states, can_be_sent = play(
+        RESTORED
+        + """
+        world.queue.restore([record("same", { file: photo }), record("other", { file: photo })]);
+        await world.ended();
+        const canBeSent = world.queue.items.map(({ isLighter, file }) => isLighter && file === photo);
+        const states = world.states;
+        world.queue.sendLighter();
+        await world.ended();
+        return [[states, world.states], canBeSent];
+        """
+    )
+    assert states[0] == {"same": "duplicate", "other": "duplicate"}
+    assert states[1] == {"same": "duplicate", "other": "done"}
+    assert can_be_sent == [False, True]
+
+
+def test_photo_that_may_have_been_sent_is_safe_when_it_is_there_and_only_then(play: Play) -> None:
+    """A lighter form of it that is there is another upload: the person wanted this one beside it."""
+    states, sent = play(
+        RESTORED
+        + """
+        const made = { blob: new Blob(["a"]), fields: {}, quality: "original" };
+        world.queue.restore([record("same", made), record("other", made)]);
+        await world.ended();
+        return [world.states, world.sent];
+        """
+    )
+    assert states == {"same": "done", "other": "done"}
+    assert sent == ["other"]
+
+
 def test_cancelled_while_it_waits_for_another_try_takes_nobodys_turn(play: Play) -> None:
     """Also when as many as are allowed are being compressed."""
     states, sent = play(

@@ -85,10 +85,14 @@ export class UploadQueue {
     this.#enter(files.map((file) => createItem({ file, target, batch, key: this.newKey() })));
   }
 
-  /** What an earlier visit left behind (keeper.js), with the keys it had: an upload that arrived is found again. */
+  /**
+   * What an earlier visit left behind (keeper.js), with the keys it had: an upload that arrived is found again. What is
+   * not compressed was never sent.
+   */
   restore(records) {
+    const isSent = ({ blob }) => Boolean(blob);
     this.#enter(
-      records.map((record) => Object.assign(createItem(record), { mayBeThere: true, isKept: true })),
+      records.map((each) => Object.assign(createItem(each), { mayBeThere: isSent(each), isKept: true })),
     );
   }
 
