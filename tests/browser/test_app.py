@@ -148,6 +148,21 @@ def test_what_was_shared_into_another_window_meanwhile_still_waits(visitor: Open
     expect(other.locator("[data-share-words]")).to_have_text("1 photo from another app.")
 
 
+def test_photos_that_another_window_forgot_make_no_empty_gallery(visitor: Open, person: str, site: LiveSite) -> None:
+    page = with_worker(visitor, person)
+    page.evaluate(SHARE, [shared(1)])
+    words = page.locator("[data-share-words]")
+    expect(words).to_have_text("1 photo from another app.")
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.get_by_role("button", name="Forget them").click()
+    expect(other.locator("[data-share-words]")).to_contain_text("Nothing waits here.")
+    page.get_by_role("button", name="Add").click()
+    expect(words).to_contain_text("Nothing waits here.")
+    page.goto(f"{site.address}/")
+    expect(page.get_by_role("link", name=re.compile("Shared on"))).to_have_count(0)
+
+
 def test_after_the_tab_is_gone_the_rest_is_sent_when_the_line_is_back(
     visitor: Open, person: str, site: LiveSite
 ) -> None:

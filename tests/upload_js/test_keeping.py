@@ -71,6 +71,57 @@ def test_unreadable_file_costs_the_others_nothing(blank_page: Page) -> None:
     assert kept == [["a", "c", "d"], 4, False]
 
 
+# `later(hours)`: what of the other app's photos `person` is told of then, by name; purged before, or not.
+SHARED = """async (steps) => {
+  const { Vault } = await import("/static/js/upload/vault.js");
+  let hours = 0;
+  const now = () => hours * 3_600_000;
+  const open = (person) => new Vault({ person, now });
+  const seen = [];
+  for (const [at, act, who] of steps) {
+    hours = at;
+    if (act === "share") await open("").putShared([new File(["x"], who)]);
+    if (act === "purge") await open(who).purge();
+    if (act === "list") seen.push((await open(who).listShared()).map(({ name }) => name));
+  }
+  const rest = await new Promise((resolve) => {
+    indexedDB.open("image-gallery-uploads", 1).onsuccess = ({ target: { result } }) => {
+      result.transaction("shared").objectStore("shared").getAll().onsuccess = ({ target }) => {
+        result.close();
+        resolve(target.result.map(({ name }) => name));
+      };
+    };
+  });
+  for (const person of ["zoe", "yan"]) await open(person).forget();
+  return [seen, rest];
+}"""
+
+
+def test_photos_of_another_app_stay_with_whoever_was_asked_about_them(blank_page: Page) -> None:
+    """A page that is open for hours still shows them; what nobody opened is gone after one."""
+    steps: list[tuple[float, str, str]] = [
+        (0, "share", "shown.jpg"),
+        (0.5, "list", "zoe"),
+        (1, "share", "unseen.jpg"),
+        (2.5, "list", "zoe"),
+        (2.5, "list", "yan"),
+    ]
+    seen, rest = blank_page.evaluate(SHARED, steps)
+    assert seen == [["shown.jpg"], ["shown.jpg"], []]
+    assert rest == ["shown.jpg"]
+
+
+def test_photos_of_another_app_that_nobody_came_back_for_go_too(blank_page: Page) -> None:
+    steps: list[tuple[float, str, str]] = [
+        (0, "share", "shown.jpg"),
+        (0, "list", "zoe"),
+        (1, "share", "unseen.jpg"),
+        (24 * 6, "share", "fresh.jpg"),
+    ]
+    assert blank_page.evaluate(SHARED, [*steps, (24 * 6 + 0.5, "purge", "yan")])[1] == ["shown.jpg", "fresh.jpg"]
+    assert blank_page.evaluate(SHARED, [*steps, (24 * 7 + 1, "purge", "yan")])[1] == []
+
+
 # A name whose lock is taken is that of a tab that lives: this one is its copy and needs another.
 NAME_A_COPY = """async () => {
   const { timeout } = AbortSignal;

@@ -58,6 +58,7 @@ form.addEventListener("submit", async (event) => {
   for (const button of buttons) button.disabled = true;
   try {
     const shared = await vault.listShared();
+    if (shared.length === 0) return await show(); // forgotten in another window: an empty gallery would be left
     await move(shared, targets[gallery.value] ?? (await makeOnce(title.value, retention.value)));
   } catch (error) {
     await show();

@@ -73,19 +73,23 @@ export class Vault {
    * first after sharing is who shared.
    */
   listShared() {
-    const oldest = this.now() - SHARED_LIFE;
     return this.#do([SHARED], (shared) => {
       const mine = [];
-      shared.openCursor().onsuccess = ({ target: { result: cursor } }) => {
-        if (!cursor) return;
+      this.#dropOld(shared, (cursor) => {
         const record = cursor.value;
-        if (record.at < oldest) cursor.delete();
-        else if (!record.person) cursor.update({ ...record, person: this.person });
-        if (record.at >= oldest && (!record.person || record.person === this.person))
+        if (!record.person) cursor.update({ ...record, person: this.person });
+        if (!record.person || record.person === this.person)
           mine.push({ ...record, key: cursor.primaryKey });
-        cursor.continue();
-      };
+      });
       return mine;
+    });
+  }
+
+  #dropOld(shared, onFresh = () => {}) {
+    visit(shared, (cursor) => {
+      const { at, person } = cursor.value;
+      if (at < this.now() - (person ? WEEK : SHARED_LIFE)) cursor.delete();
+      else onFresh(cursor);
     });
   }
 
@@ -102,11 +106,9 @@ export class Vault {
   }
 
   #clearMine(shared) {
-    shared.openCursor().onsuccess = ({ target: { result: cursor } }) => {
-      if (!cursor) return;
+    visit(shared, (cursor) => {
       if (!cursor.value.person || cursor.value.person === this.person) cursor.delete();
-      cursor.continue();
-    };
+    });
   }
 
   /** For the service worker, which knows nobody: whoever opens the page next takes them. */
@@ -118,7 +120,8 @@ export class Vault {
 
   /** Forget what nobody came back for, whoever's it is. */
   purge() {
-    return this.#do([ITEMS], (items) => {
+    return this.#do([ITEMS, SHARED], (items, shared) => {
+      this.#dropOld(shared);
       const old = IDBKeyRange.upperBound(this.now() - WEEK);
       items.index("at").openKeyCursor(old).onsuccess = ({ target: { result: cursor } }) => {
         if (!cursor) return;
@@ -177,6 +180,14 @@ export class Vault {
     }
     return this.#database;
   }
+}
+
+function visit(store, act) {
+  store.openCursor().onsuccess = ({ target: { result: cursor } }) => {
+    if (!cursor) return;
+    act(cursor);
+    cursor.continue();
+  };
 }
 
 function open(factory) {
