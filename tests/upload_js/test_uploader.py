@@ -679,6 +679,28 @@ TWO_FOLDERS = """([one, two]) => {
 }"""
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"status": 422, "json": {"detail": "You have too many galleries."}}, "You have too many galleries."),
+        (None, "The gallery could not be made."),
+    ],
+    ids=["refused", "no line"],
+)
+def test_folder_whose_gallery_cannot_be_made_goes_nowhere_else(
+    gallery_page: Page, site: FakeSite, answer: dict[str, Any] | None, words: str
+) -> None:
+    gallery_page.route("**/g/new/", lambda route: route.fulfill(**answer) if answer else route.abort())
+    gallery_page.evaluate(TWO_FOLDERS, [encoded("One", jpeg(1)), encoded("Two", jpeg(2))])
+    dialog = gallery_page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Make it a gallery of its own").click()
+    expect(gallery_page.locator("#toasts")).to_contain_text(f"{words} The photos of One were not added.")
+    expect(dialog).to_contain_text("Two: 1 file")
+    dialog.get_by_role("button", name="Add to Summer & <sea>").click()
+    wait_for_end(gallery_page, "1 photo safe")
+    assert [request.filename for request in site.received] == ["Two.jpg"]
+
+
 def test_second_folder_has_a_question_of_its_own(gallery_page: Page, site: FakeSite) -> None:
     """Dropped while the first one waits for its answer."""
     gallery_page.evaluate(TWO_FOLDERS, [encoded("One", jpeg(1)), encoded("Two", jpeg(2))])

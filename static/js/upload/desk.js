@@ -2,6 +2,7 @@
 // is fetched right after this.
 
 import { once } from "../once.js";
+import { say } from "../toasts.js";
 import { wireChoices } from "./choices.js";
 import { askForFolder, createGallery } from "./destination.js";
 import { wireWays } from "./ways.js";
@@ -38,17 +39,24 @@ export class Desk {
     const where = this.root.querySelector('[data-part="where"]');
     const isNew = await askForFolder(where, { folder, count: files.length });
     if (isNew === null) return;
-    uploader.add(files, isNew ? await this.#makeGallery(folder) : this.target);
+    const target = isNew ? await this.#makeGallery(folder) : this.target;
+    if (target) uploader.add(files, target);
   }
 
   async recover() {
     (await this.#reach()).recover();
   }
 
-  /** A gallery of the folder's name that lives as long as this one; should that fail, the photos come here after all. */
-  #makeGallery(folder) {
+  /** A gallery of the folder's name that lives as long as this one. Should that fail, the person is told: others may see
+   * what is here. */
+  async #makeGallery(folder) {
     const { createUrl, retention } = this.root.dataset;
-    return createGallery(createUrl, folder.slice(0, 100), retention).catch(() => this.target);
+    try {
+      return await createGallery(createUrl, folder.slice(0, 100), retention);
+    } catch ({ sentence = "The gallery could not be made." }) {
+      say(`${sentence} The photos of ${folder} were not added.`, "error");
+      return null;
+    }
   }
 
   #press(event) {
