@@ -283,6 +283,28 @@ def test_session_that_ended_narrows_nothing(play: Play) -> None:
     assert widths == [3, 2]
 
 
+def test_session_that_is_back_lifts_no_pause(play: Play) -> None:
+    """The token is renewed without asking; who paused has not said "go on"."""
+    seen = play(
+        """
+        const ended = { kind: "signed-out", sentence: "You are no longer signed in." };
+        const world = new World({ answers: { a: [ended] } });
+        world.add("a", "b", "c");
+        await until(() => world.item("c").state === "done" && world.queue.halted);
+        await until(() => world.item("a").state === "waiting");
+        world.queue.pauseOne(world.item("a"));
+        world.queue.pause();
+        world.queue.lift();
+        const { halted, isPaused } = world.queue;
+        const seen = [halted, isPaused, world.item("a").isHeld, world.item("a").state];
+        world.queue.resume();
+        await world.ended();
+        return [...seen, world.item("a").state];
+        """
+    )
+    assert seen == ["", True, True, "waiting", "done"]
+
+
 def test_long_retry_after_holds_all_and_fails_nothing(play: Play) -> None:
     seen, hold, sent, states = play(
         """

@@ -336,6 +336,21 @@ def test_stale_token_is_renewed_without_asking(gallery_page: Page, site: FakeSit
     wait_for_end(gallery_page, "5 photos safe")
 
 
+def test_renewed_token_lifts_no_pause(gallery_page: Page, site: FakeSite) -> None:
+    site.plan("*", *["wait"] * 5)
+    choose(gallery_page, *small(5))
+    wait_until(lambda: len(site.received) == 3)
+    press(gallery_page, "Pause")
+    site.token = "a-new-one"
+    with gallery_page.expect_response(site.page):
+        site.go_on.set()
+    expect(gallery_page.locator('.upload-row[data-state="waiting"]')).to_have_count(5)
+    expect(gallery_page.locator('[data-part="halted"]')).to_be_hidden()
+    expect(gallery_page.get_by_role("button", name="Resume")).to_be_visible()
+    press(gallery_page, "Resume")
+    wait_for_end(gallery_page, "5 photos safe")
+
+
 def test_late_answer_to_a_stale_token_signs_nobody_out(gallery_page: Page, site: FakeSite) -> None:
     """It comes when the token has been renewed already, and before anything was stored with the new one."""
     site.token = "a-new-one"

@@ -203,8 +203,13 @@ export class UploadQueue {
 
   resume() {
     this.isPaused = false;
-    this.halted = "";
     for (const item of this.#items) item.isHeld = false;
+    this.lift();
+  }
+
+  /** What halted all is over; what a person paused is still theirs to go on with. */
+  lift() {
+    this.halted = "";
     this.wake();
   }
 

@@ -223,7 +223,7 @@ export class Uploader {
   async #renewOnce() {
     if (this.#hasRenewed) return;
     this.#hasRenewed = true;
-    if (await renewToken()) this.queue.resume();
+    if (await renewToken()) this.queue.lift();
   }
 
   #goOnline() {
