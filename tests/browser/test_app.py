@@ -14,7 +14,7 @@ from tests.browser.conftest import Visitor
 from tests.live import PASSWORD, LiveSite
 from tests.pictures import jpeg
 from tests.upload_js.conftest import wait_until
-from tests.upload_js.test_survival import kept
+from tests.upload_js.test_survival import OUT_OF_REACH, kept
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Open = Callable[..., Visitor]
@@ -235,6 +235,18 @@ def test_page_of_galleries_forgets_nothing_that_another_tab_sends(visitor: Open,
     expect(page.locator("[data-leftovers]")).to_be_hidden()
     expect(page.locator("#main")).to_be_focused()
     assert len(kept(other)) == 4
+
+
+def test_page_of_galleries_says_when_it_could_not_forget(visitor: Open, person: str) -> None:
+    page = leave_behind(visitor, person, "Tram")
+    left = page.locator("[data-leftovers] li")
+    page.evaluate(OUT_OF_REACH)
+    left.get_by_role("button", name="Forget them").click()
+    expect(page.locator("#toasts")).to_contain_text("The photos on this device could not be reached.")
+    page.evaluate("mend()")
+    left.get_by_role("button", name="Forget them").click()
+    expect(page.locator("[data-leftovers]")).to_be_hidden()
+    assert kept(page) == []
 
 
 def test_signing_out_asks_and_forgets(visitor: Open, person: str) -> None:

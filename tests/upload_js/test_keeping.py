@@ -122,6 +122,37 @@ def test_photos_of_another_app_that_nobody_came_back_for_go_too(blank_page: Page
     assert blank_page.evaluate(SHARED, [*steps, (24 * 7 + 1, "purge", "yan")])[1] == []
 
 
+def test_device_without_room_lets_go_what_it_holds(blank_page: Page) -> None:
+    """Whatever an earlier visit left can be sent and forgotten, though nothing more can be written."""
+    found = blank_page.evaluate(
+        """async () => {
+          const { Vault } = await import("/static/js/upload/vault.js");
+          const { forget, takeUp } = await import("/static/js/upload/leftovers.js");
+          const vault = new Vault({ person: "zoe" });
+          const keys = ["one", "two", "three"];
+          const batch = { id: "b", total: 3 }, target = { galleryId: "g" };
+          const record = (key, order) => ({ key, order, batch, target, tab: "gone", blob: new Blob([key]) });
+          await vault.putAll(keys.map(record));
+          const { put } = IDBObjectStore.prototype;
+          IDBObjectStore.prototype.put = function (...given) {
+            put.apply(this, given);
+            this.transaction.abort(); // as when a disk is full: not before the transaction ends
+          };
+          try {
+            const taken = await takeUp(vault, "mine", ["three", "two", "gone", "one"]);
+            const bodies = await Promise.all(taken.map(({ blob }) => blob.text()));
+            const before = (await vault.list()).length;
+            await forget(vault, "mine", ["one", "two"]);
+            return [bodies, before, (await vault.list()).map(({ key }) => key)];
+          } finally {
+            IDBObjectStore.prototype.put = put;
+            await vault.forget();
+          }
+        }"""
+    )
+    assert found == [["one", "two", "three"], 3, ["three"]]
+
+
 # A name whose lock is taken is that of a tab that lives: this one is its copy and needs another.
 NAME_A_COPY = """async () => {
   const { timeout } = AbortSignal;

@@ -264,6 +264,30 @@ def test_forgetting_leaves_what_another_tab_has_taken_up(profile: BrowserContext
     wait_for_end(second, "3 photos safe")
 
 
+# Until `mend()` is called.
+OUT_OF_REACH = """() => {
+  const { get } = IDBObjectStore.prototype;
+  IDBObjectStore.prototype.get = () => { throw new DOMException("cannot be read", "UnknownError"); };
+  window.mend = () => { IDBObjectStore.prototype.get = get; };
+}"""
+
+
+def test_offer_that_could_not_be_carried_out_still_stands(profile: BrowserContext, site: FakeSite) -> None:
+    leave_behind(profile, site, 3)
+    page = open_tab(profile, site)
+    for answer in ("Continue", "Forget them"):
+        expect(page.locator(HEAD)).to_have_text("3 photos still to send")
+        page.evaluate(OUT_OF_REACH)
+        press(page, answer)
+        expect(page.locator("#toasts")).to_contain_text("The photos on this device could not be reached.")
+        page.locator("#toasts").get_by_role("button", name="Close").click()
+        expect(page.locator(".toast")).to_have_count(0)
+        page.evaluate("mend()")
+    press(page, "Continue")
+    wait_for_end(page, "3 photos safe")
+    wait_until_kept(page, 0)
+
+
 def leave_behind(profile: BrowserContext, site: FakeSite, count: int, first: int = 0) -> None:
     """A tab is killed before any of its photos left it."""
     page = open_tab(profile, site)

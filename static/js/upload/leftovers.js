@@ -39,14 +39,15 @@ export function chosenAgain(missing, files, target) {
 
 /** The records of `keys` that are ours now, in their order; another tab may have been faster with some. */
 export async function takeUp(vault, tab, keys) {
-  const records = await vault.claim(keys, tab, await findLiving());
-  return records.sort((one, other) => one.order - other.order);
+  const isLiving = await findLiving();
+  const records = [];
+  for (const key of keys) records.push(await vault.claim(key, tab, isLiving)); // one after another: each needs room
+  return records.filter(Boolean).sort((one, other) => one.order - other.order);
 }
 
 /** Those of `keys` that no other tab has taken up are not wanted any more. */
 export async function forget(vault, tab, keys) {
-  const taken = await takeUp(vault, tab, keys);
-  await vault.remove(taken.map(({ key }) => key));
+  await vault.removeFree(keys, tab, await findLiving());
 }
 
 /** The galleries that they go to, each once: its target, {left}, {lost}, and {keys} of both. */

@@ -1,16 +1,21 @@
 // On the page of all galleries: what an earlier visit could not send, and the way to where it goes on.
 
+import { say } from "../toasts.js";
 import { findLeftovers, forget } from "./leftovers.js";
 import { nameTab } from "./tabs.js";
 import { readPerson } from "./token.js";
 import { newKey } from "./transport.js";
 import { Vault } from "./vault.js";
-import { countPhotos } from "./words.js";
+import { countPhotos, OUT_OF_REACH } from "./words.js";
 
 async function show(list, vault, tab) {
   const offer = await findLeftovers(vault, tab).catch(() => null); // no store
   const drop = async (keys) => {
-    await forget(vault, tab, keys);
+    try {
+      await forget(vault, tab, keys);
+    } catch {
+      return say(OUT_OF_REACH, "error");
+    }
     await show(list, vault, tab);
     (list.querySelector("a") ?? document.querySelector("#main")).focus(); // the button that had it is gone
   };

@@ -1,5 +1,6 @@
 // Gives the queue its outside world and the panel its queue. One for a page that has [data-uploader].
 
+import { say } from "../toasts.js";
 import { askWhatIsThere } from "./ask.js";
 import { guardLeaving, ScreenLock } from "./awake.js";
 import { tellCollector } from "./collector.js";
@@ -19,7 +20,7 @@ import { hasMoved, nameTab, noteMove } from "./tabs.js";
 import { readPerson, readToken, renewToken } from "./token.js";
 import { newKey, send } from "./transport.js";
 import { Vault } from "./vault.js";
-import { holdWords, unreadWords } from "./words.js";
+import { holdWords, OUT_OF_REACH, unreadWords } from "./words.js";
 
 const SIGNED_OUT = "You signed out in another tab. What was not sent is forgotten here.";
 /** A pause of so many milliseconds, asked for by the site, is told with its end; shorter ones stand on the lines. */
@@ -121,17 +122,33 @@ export class Uploader {
 
   /** What is whole goes on; of what is not, the person is still told. */
   async takeUp() {
-    const { keys = [], missing = [] } = this.#offer ?? {};
+    const offer = this.#offer;
+    const { keys = [], missing = [] } = offer ?? {};
     this.#offerMissing(missing);
-    this.queue.restore(await takeUp(this.vault, await this.tab, keys));
+    try {
+      this.queue.restore(await takeUp(this.vault, await this.tab, keys));
+    } catch {
+      this.#offerAgain(offer);
+    }
     this.panel.open();
   }
 
   async #forget() {
-    const { keys = [], missing = [] } = this.#offer ?? {};
+    const offer = this.#offer;
+    const { keys = [], missing = [] } = offer ?? {};
     this.#offer = null;
     if (this.queue.items.length === 0) this.panel.close();
-    await forget(this.vault, await this.tab, [...keys, ...missing.map(({ key }) => key)]);
+    try {
+      await forget(this.vault, await this.tab, [...keys, ...missing.map(({ key }) => key)]);
+    } catch {
+      this.#offerAgain(offer);
+      this.panel.open();
+    }
+  }
+
+  #offerAgain(offer) {
+    this.#offer = offer;
+    say(OUT_OF_REACH, "error");
   }
 
   #abandon() {

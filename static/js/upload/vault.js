@@ -50,21 +50,35 @@ export class Vault {
   }
 
   /**
-   * Those of `keys` that no living tab sends are this tab's from now on, and answered. Two tabs never get the same one:
-   * the store lets one change it after the other.
+   * The record of `key`, this tab's from now on; null when it is gone or a living tab sends it. Two tabs never get the
+   * same one: the store lets one change it after the other. Only on a device without room for the change both may, and
+   * the server knows the photo by its key.
    */
-  claim(keys, tab, isLiving) {
+  async claim(key, tab, isLiving) {
+    let record = null;
+    const changing = this.#change([key], tab, isLiving, (items, found) => {
+      record = found;
+      if (found.tab !== tab) items.put({ ...found, tab });
+    });
+    await changing.catch((error) => {
+      if (!record) throw error;
+    });
+    return record;
+  }
+
+  /** Those of `keys` that no other living tab sends are not wanted any more. */
+  removeFree(keys, tab, isLiving) {
+    return this.#change(keys, tab, isLiving, (items, { key }) => items.delete([this.person, key]));
+  }
+
+  /** Calls `act(items, record)` for each of `keys` that no other living tab sends. */
+  #change(keys, tab, isLiving, act) {
     return this.#do([ITEMS], (items) => {
-      const claimed = [];
       for (const key of keys) {
         items.get([this.person, key]).onsuccess = ({ target: { result } }) => {
-          if (!result || (result.tab !== tab && isLiving(result.tab))) return;
-          const record = { ...result, tab };
-          items.put(record);
-          claimed.push(record);
+          if (result && (result.tab === tab || !isLiving(result.tab))) act(items, result);
         };
       }
-      return claimed;
     });
   }
 

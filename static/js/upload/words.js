@@ -31,6 +31,9 @@ export const NOTES = {
   large: "Sent as it is: too many pixels for this browser.",
 };
 
+/** The store of what is not yet safe did not answer. */
+export const OUT_OF_REACH = "The photos on this device could not be reached. Nothing has changed. Try again.";
+
 export function tooLarge(limit) {
   return limit ? `Too large: the limit is ${formatBytes(limit, 1024)}.` : SENTENCES["too-large"];
 }
