@@ -288,6 +288,34 @@ def test_offer_that_could_not_be_carried_out_still_stands(profile: BrowserContex
     wait_until_kept(page, 0)
 
 
+def test_going_on_with_one_gallery_leaves_the_others(profile: BrowserContext, site: FakeSite) -> None:
+    """And counts once: whoever loads the page again has not said so again."""
+    leave_behind(profile, site, 2)
+    first = open_tab(profile, site)
+    elsewhere = """async () => {
+      const { Vault } = await import("/static/js/upload/vault.js");
+      const vault = new Vault({ person: "alice" });
+      const [record] = await vault.list();
+      const target = { ...record.target, galleryId: "other", title: "Other" };
+      const batch = { id: "other", total: 1 };
+      await vault.put({ ...record, key: "other", name: "other.jpg", order: 9, batch, target });
+    }"""
+    first.evaluate(elsewhere)
+    first.close()
+    page = profile.new_page()
+    page.goto(f"{site.page}?day=1#continue")
+    wait_for_end(page, "2 photos safe")
+    offer = page.locator('[data-part="offer"]')
+    expect(offer).to_contain_text("1 photo still to send.")
+    assert page.url == f"{site.page}?day=1"
+    page.reload()
+    expect(page.locator(HEAD)).to_have_text("1 photo still to send")
+    assert [each["name"] for each in kept(page)] == ["other.jpg"]
+    press(page, "Forget it")
+    wait_until_kept(page, 0)
+    assert len(site.received) == 2
+
+
 def leave_behind(profile: BrowserContext, site: FakeSite, count: int, first: int = 0) -> None:
     """A tab is killed before any of its photos left it."""
     page = open_tab(profile, site)

@@ -23,7 +23,7 @@ export async function sendKept() {
 async function sendAll(vault, tab, token) {
   const offer = await findLeftovers(vault, tab, (record) => !record.blob); // what is not compressed waits for a page
   let trouble = "";
-  for (const key of offer?.keys ?? []) {
+  for (const { key } of offer?.records ?? []) {
     const [record] = await takeUp(vault, tab, [key]); // not before its turn: a page that opens may take the others
     if (!record?.blob) continue;
     const outcome = await send(record, token);

@@ -2,31 +2,36 @@
 
 import { findLiving } from "./tabs.js";
 
-/**
- * Of what no living tab sends: {left, lost, total, keys, missing, targets}, or null when there is nothing. `left` photos
- * are on this device and `keys` name them; `lost` ones had no room and must be chosen again, `missing` are their records;
- * `total` counts the whole drops that they came with.
- */
+/** What no living tab sends, as an offer; null when there is nothing. */
 export async function findLeftovers(vault, tab, isKnown = () => false) {
   const isLiving = await findLiving();
   const all = await vault.list();
   const found = all.filter((record) => !isKnown(record) && (record.tab === tab || !isLiving(record.tab)));
-  if (found.length === 0) return null;
-  const drops = new Map(found.map(({ batch }) => [batch.id, batch.total]));
-  const missing = found.filter((record) => !isWhole(record));
+  return offerOf(found.map(withoutPhoto));
+}
+
+/**
+ * Of records without their photo: {left, lost, total, missing, targets, records}, or null when there are none. `left` photos
+ * are on this device; `lost` ones had no room and must be chosen again, `missing` are their records; `total` counts the
+ * whole drops that they came with.
+ */
+export function offerOf(records) {
+  if (records.length === 0) return null;
+  const drops = new Map(records.map(({ batch }) => [batch.id, batch.total]));
+  const missing = records.filter(({ isWhole }) => !isWhole);
   return {
-    left: found.length - missing.length,
+    left: records.length - missing.length,
     lost: missing.length,
     total: [...drops.values()].reduce((sum, each) => sum + each, 0),
-    keys: found.filter(isWhole).map(({ key }) => key),
     missing,
-    targets: targetsOf(found),
+    targets: targetsOf(records),
+    records,
   };
 }
 
-/** Whether a record holds its photo. */
-export function isWhole(record) {
-  return Boolean(record.blob || record.file);
+/** `isWhole`: whether it holds its photo, which would be alive for as long as the offer. */
+function withoutPhoto({ blob, file, ...record }) {
+  return { ...record, isWhole: Boolean(blob || file) };
 }
 
 /** Those of `missing` that a person chose again: the same name and size, for the same gallery. */
@@ -53,10 +58,9 @@ export async function forget(vault, tab, keys) {
 /** The galleries that they go to, each once: its target, {left}, {lost}, and {keys} of both. */
 function targetsOf(records) {
   const targets = new Map();
-  for (const record of records) {
-    const { key, target } = record;
+  for (const { key, target, isWhole } of records) {
     const known = targets.get(target.galleryId) ?? { ...target, left: 0, lost: 0, keys: [] };
-    known[isWhole(record) ? "left" : "lost"] += 1;
+    known[isWhole ? "left" : "lost"] += 1;
     known.keys.push(key);
     targets.set(target.galleryId, known);
   }

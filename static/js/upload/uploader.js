@@ -8,7 +8,7 @@ import { CANVAS_PIXELS, IOS_CANVAS_PIXELS } from "./fit.js";
 import { onGoodbye } from "./farewell.js";
 import { isSettled } from "./item.js";
 import { Keeper } from "./keeper.js";
-import { chosenAgain, findLeftovers, forget, takeUp } from "./leftovers.js";
+import { chosenAgain, findLeftovers, forget, offerOf, takeUp } from "./leftovers.js";
 import { Panel } from "./panel.js";
 import { carriesRenditions, estimate, guessSpeed } from "./plan.js";
 import { WorkerPool } from "./pool.js";
@@ -98,7 +98,10 @@ export class Uploader {
     this.panel.open();
   }
 
-  /** Look for what an earlier visit left: offered, or taken up at once by the page that follows it in the same tab. */
+  /**
+   * Look for what an earlier visit left: offered, or taken up at once by the page that follows it in the same tab, and by
+   * the gallery for which somebody said "continue", once.
+   */
   async recover() {
     if (!readPerson()) return;
     try {
@@ -110,8 +113,9 @@ export class Uploader {
     }
     this.root.dataset.recovered = this.#offer?.left ?? 0;
     if (!this.#offer) return;
-    if (hasMoved() || location.hash === "#continue") await this.takeUp();
-    else this.panel.open();
+    const tab = hasMoved() ? await this.tab : null;
+    const galleryId = isToContinue() ? this.galleryId : null;
+    await this.takeUp((record) => record.tab === tab || record.target.galleryId === galleryId);
   }
 
   /** What can be tried again stays, here and in the vault, until it is safe or somebody says "forget". */
@@ -120,13 +124,14 @@ export class Uploader {
     this.queue.forgetSettled((item) => !item.canRetry);
   }
 
-  /** What is whole goes on; of what is not, the person is still told. */
-  async takeUp() {
+  /** What is whole, and meant, goes on; of the rest the person is still told. */
+  async takeUp(isMeant = () => true) {
     const offer = this.#offer;
-    const { keys = [], missing = [] } = offer ?? {};
-    this.#offerMissing(missing);
+    const records = offer?.records ?? [];
+    const meant = records.filter((record) => record.isWhole && isMeant(record));
+    this.#offer = offerOf(records.filter((record) => !meant.includes(record)));
     try {
-      this.queue.restore(await takeUp(this.vault, await this.tab, keys));
+      this.queue.restore(await takeUp(this.vault, await this.tab, keysOf(meant)));
     } catch {
       this.#offerAgain(offer);
     }
@@ -135,11 +140,10 @@ export class Uploader {
 
   async #forget() {
     const offer = this.#offer;
-    const { keys = [], missing = [] } = offer ?? {};
     this.#offer = null;
     if (this.queue.items.length === 0) this.panel.close();
     try {
-      await forget(this.vault, await this.tab, [...keys, ...missing.map(({ key }) => key)]);
+      await forget(this.vault, await this.tab, keysOf(offer?.records ?? []));
     } catch {
       this.#offerAgain(offer);
       this.panel.open();
@@ -157,18 +161,11 @@ export class Uploader {
     this.queue.abandon(SIGNED_OUT);
   }
 
-  #offerMissing(missing) {
-    const none = { left: 0, keys: [], total: missing.length };
-    this.#offer = missing.length > 0 ? { ...none, lost: missing.length, missing } : null;
-  }
-
   /** They were chosen again. */
   async #forgetMissing(records) {
     if (records.length === 0) return;
-    const missing = this.#offer.missing.filter((record) => !records.includes(record));
-    if (this.#offer.left > 0) Object.assign(this.#offer, { missing, lost: missing.length });
-    else this.#offerMissing(missing);
-    await this.vault.remove(records.map(({ key }) => key)).catch(() => {}); // the next visit tries again
+    this.#offer = offerOf(this.#offer.records.filter((record) => !records.includes(record)));
+    await this.vault.remove(keysOf(records)).catch(() => {}); // the next visit tries again
   }
 
   /** Answers to an old token may come when there is a new one already: nobody is signed out then. */
@@ -260,6 +257,17 @@ export class Uploader {
   #noteMove() {
     if (this.queue.summary().left > 0 && !this.queue.halted) noteMove();
   }
+}
+
+function keysOf(records) {
+  return records.map(({ key }) => key);
+}
+
+/** Whether the page was opened to go on with what was left for its gallery: true once, not when it is loaded again. */
+function isToContinue() {
+  if (location.hash !== "#continue") return false;
+  history.replaceState(history.state, "", location.pathname + location.search);
+  return true;
 }
 
 /** @param act what was pressed on the item's line: "retry", "hold" (pause or go on) or "drop" */
