@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PIL import ExifTags
 from PIL import Image as Pillow
 from playwright.sync_api import Page
 
@@ -120,6 +121,41 @@ def test_exif_of_a_heic_is_found(call: Call) -> None:
     assert facts["camera"] == "Apple iPhone XR"
 
 
+def made_exif(is_prefixed: bool) -> bytes:
+    exif = Pillow.Exif()
+    exif[ExifTags.Base.Make], exif[ExifTags.Base.Model] = "Acme", "One"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2024:05:31 23:59:59"
+    body = exif.tobytes()
+    return body if is_prefixed else body.removeprefix(b"Exif\0\0")
+
+
+@pytest.mark.parametrize("kind", ["png", "webp"])
+@pytest.mark.parametrize("is_prefixed", [False, True])
+def test_exif_chunk_of_a_png_or_webp_is_found(call: Call, kind: str, is_prefixed: bool) -> None:
+    """It begins with the block itself (PNG 3, 11.3.4.5; the WebP container says the same), or with what a JPEG has before."""
+    target = io.BytesIO()
+    Pillow.new("RGB", (9, 8), "teal").save(target, kind, exif=made_exif(is_prefixed=True))
+    body = target.getvalue()
+    at = body.index(b"eXIf" if kind == "png" else b"EXIF")
+    assert body.count(made_exif(is_prefixed=False)) == 1
+    if is_prefixed and kind == "png":
+        body = png_chunk_again(body, at - 4, made_exif(is_prefixed=True))
+    if kind == "webp":
+        body = body[:at] + b"EXIF" + sized(made_exif(is_prefixed))
+    facts = {"takenAt": "2024-05-31T23:59:59Z", "camera": "Acme One", "orientation": 1}
+    assert call("exif.js", "readExif", kind, body) == facts
+
+
+def sized(content: bytes) -> bytes:
+    return struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
+
+
+def png_chunk_again(body: bytes, at: int, content: bytes) -> bytes:
+    """With another content of the chunk that begins ``at``; nobody here looks at its check sum."""
+    (length,) = struct.unpack_from(">I", body, at)
+    return body[:at] + struct.pack(">I", len(content)) + b"eXIf" + content + b"\0\0\0\0" + body[at + 12 + length :]
+
+
 @pytest.mark.parametrize("name", [record["name"] for record in photos.records() if "exif" in record["category"]])
 def test_exif_never_throws(call: Call, name: str) -> None:
     facts = call("exif.js", "readExif", "jpeg", photos.path(name).read_bytes()[: 256 * 1024])
@@ -160,6 +196,8 @@ def test_cameras_are_named_as_the_server_does(call: Call) -> None:
         ("SONY", "ILCE-7M3"),
         ("", "X"),
         ("Acme Co., Ltd.", ""),
+        ("EASTMAN KODAK COMPANY", "KODAK DX7590 ZOOM"),
+        ("", ""),
     ]
     assert [call("exif.js", "nameCamera", *pair) for pair in pairs] == [name_camera(*pair) for pair in pairs]
 

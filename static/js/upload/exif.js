@@ -1,7 +1,7 @@
 // When and with what a photo was taken, read from its EXIF block before a canvas drops it. Pure and never throws:
 // whatever is broken is left out. Tags: EXIF 2.32 (CIPA DC-008), section 4.6.
 
-import { jpegSegments, text } from "./formats.js";
+import { jpegSegments, pngChunks, text, webpChunks } from "./formats.js";
 
 const MAKE = 0x010f;
 const MODEL = 0x0110;
@@ -22,7 +22,7 @@ const COMPANY = /[\s,]+(?:corporation|corp\.?|company|co\.?,?\s*ltd\.?|ltd\.?|in
 /** `{takenAt, camera, orientation}` of a picture's first bytes: an RFC 3339 time or "", text or "", 1 to 8. */
 export function readExif(kind, bytes) {
   const nothing = { takenAt: "", camera: "", orientation: 1 };
-  const start = kind === "jpeg" ? findInJpeg(bytes) : findAnywhere(bytes);
+  const start = find(kind, bytes);
   if (start < 0) return nothing;
   try {
     return readTiff(new DataView(bytes.buffer, bytes.byteOffset + start, bytes.byteLength - start));
@@ -53,8 +53,7 @@ export function toRfc3339(time, offset) {
 export function nameCamera(make, model) {
   let maker = make;
   while (COMPANY.test(maker)) maker = maker.replace(COMPANY, "");
-  const firstWord = (words) => words.split(" ")[0].toLowerCase();
-  const isSaid = model && (!maker || firstWord(model) === firstWord(maker));
+  const isSaid = maker.toLowerCase().split(" ").includes(model.split(" ")[0].toLowerCase());
   return (isSaid ? model : `${maker} ${model}`).trim().slice(0, MAX_CAMERA).trim();
 }
 
@@ -62,6 +61,20 @@ function zone(offset) {
   const match = /^([+-])(\d\d):?(\d\d)$/.exec(offset.trim());
   if (!match || Number(match[2]) * 60 + Number(match[3]) > FURTHEST_ZONE || Number(match[3]) > 59) return "Z";
   return `${match[1]}${match[2]}:${match[3]}`;
+}
+
+function find(kind, bytes) {
+  if (kind === "jpeg") return findInJpeg(bytes);
+  if (kind === "png") return findInChunks(bytes, pngChunks(bytes), "eXIf");
+  if (kind === "webp") return findInChunks(bytes, webpChunks(bytes), "EXIF");
+  return findAnywhere(bytes);
+}
+
+/** The chunk holds the block alone; some programs put before it what JPEG asks for. */
+function findInChunks(bytes, chunks, name) {
+  const chunk = chunks.find(({ type }) => type === name);
+  if (!chunk) return -1;
+  return text(bytes, chunk.start, 6) === "Exif\0\0" ? chunk.start + 6 : chunk.start;
 }
 
 function findInJpeg(bytes) {
@@ -72,7 +85,7 @@ function findInJpeg(bytes) {
   return -1;
 }
 
-// In HEIC, AVIF and many WebP files the block lies somewhere in the middle, but after the same six letters.
+// In HEIC and AVIF files the block lies somewhere in the middle, but after the same six letters.
 function findAnywhere(bytes) {
   for (let at = bytes.indexOf(0x45); at >= 0; at = bytes.indexOf(0x45, at + 1)) {
     if (text(bytes, at, 6) === "Exif\0\0" && ["II*\0", "MM\0*"].includes(text(bytes, at + 6, 4)))

@@ -93,15 +93,29 @@ function measureWebp(view, chunk) {
   return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff };
 }
 
-function pngChunks(bytes) {
+/** Each chunk of a PNG that is whole: its type, and where its content begins. */
+export function pngChunks(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const chunks = [];
   let at = 8;
   while (at + 12 <= bytes.length) {
     const end = at + 12 + view.getUint32(at);
     if (end > bytes.length) break;
-    chunks.push({ type: text(bytes, at + 4, 4) });
+    chunks.push({ type: text(bytes, at + 4, 4), start: at + 8 });
     at = end;
+  }
+  return chunks;
+}
+
+/** The same of a WebP, of which the last may be cut. */
+export function webpChunks(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const chunks = [];
+  let at = 12;
+  while (at + 8 <= bytes.length) {
+    const length = view.getUint32(at + 4, true);
+    chunks.push({ type: text(bytes, at, 4), start: at + 8 });
+    at += 8 + length + (length % 2);
   }
   return chunks;
 }
