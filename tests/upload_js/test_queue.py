@@ -571,3 +571,43 @@ def test_workers_that_cannot_draw_are_not_asked_again(play: Play) -> None:
         )
         == 1
     )
+
+
+def test_device_that_slept_has_its_time_once_more(play: Play) -> None:
+    """What was to be ended after so long slept too, and has not been at work for so long."""
+    assert play(
+        """
+        const { startPatience } = await import("/static/js/upload/lines.js");
+        const seen = [];
+        for (const asleep of [0, 40_000]) {
+          let now = 0, ends = 0, others = 0;
+          startPatience(() => (ends += 1), 30, () => now);
+          const stop = startPatience(() => (others += asleep), 30, () => now);
+          now = 30 + asleep;
+          await new Promise((go) => setTimeout(go, 45));
+          seen.push(ends);
+          stop();
+          await until(() => ends === 1);
+          await new Promise((go) => setTimeout(go, 45));
+          seen.push(ends, others);
+        }
+        return seen;
+        """
+    ) == [1, 1, 0, 0, 1, 0]
+
+
+def test_worker_that_slept_is_not_ended_for_that(play: Play) -> None:
+    assert play(
+        POOL
+        + """
+        let now = 0, worker;
+        const begins = (each) => { worker = each; };
+        const pool = new WorkerPool({ url: "", size: 1, watchdog: 30, spawn: spawner([begins]), now: () => now });
+        const work = pool.prepare(new File(["x"], "x"), {}, new AbortController().signal);
+        await until(() => worker);
+        now = 60_000;
+        await new Promise((go) => setTimeout(go, 45));
+        worker.onmessage({ data: { result: "by a worker" } });
+        return work;
+        """
+    ) == "by a worker"

@@ -40,3 +40,19 @@ export function startTimer(act, milliseconds) {
   const timer = setTimeout(act, milliseconds);
   return () => clearTimeout(timer);
 }
+
+/** A timer that fires so much too late, in milliseconds, slept: a phone froze the page, or the lid was closed. */
+const SLEPT = 5_000;
+
+/**
+ * Gives up by `act` what takes longer than `milliseconds`. After a sleep it has that time once more, since it slept as well.
+ * @returns a function that stops it
+ */
+export function startPatience(act, milliseconds, now = () => performance.now()) {
+  const end = now() + milliseconds;
+  let stop = startTimer(() => {
+    if (now() - end < SLEPT) act();
+    else stop = startTimer(act, milliseconds);
+  }, milliseconds);
+  return () => stop();
+}

@@ -2,6 +2,7 @@
 // workers or OffscreenCanvas are missing, or the script does not load, the page does the work one at a time.
 
 import { hashFile } from "./hash.js";
+import { startPatience } from "./lines.js";
 import { prepare as prepareHere } from "./prepare.js";
 import { onscreen } from "./surface.js";
 
@@ -110,7 +111,7 @@ export class WorkerPool {
 
   #give(worker, job) {
     const finish = (act) => {
-      clearTimeout(timer);
+      stop();
       worker.onmessage = null; // both would hold on to what it made
       worker.onerror = () => this.#end(worker);
       act();
@@ -118,12 +119,12 @@ export class WorkerPool {
       this.#assign();
     };
     const drop = () => {
-      clearTimeout(timer);
+      stop();
       this.#end(worker);
       job.resolve(job.task === "hash" ? "" : { ...UNSEEN, blob: job.file });
       this.#assign();
     };
-    const timer = setTimeout(drop, this.watchdog);
+    const stop = startPatience(drop, this.watchdog, this.now);
     worker.onerror = drop; // out of memory, most often
     worker.onmessage = ({ data }) =>
       finish(() => (data.error ? job.reject(new Error(data.error)) : job.resolve(data.result)));

@@ -6,6 +6,7 @@ import { draw } from "./draw.js";
 import { readExif } from "./exif.js";
 import { fit, fitsCanvas, MOST_PIXELS, turnUpright } from "./fit.js";
 import { isAnimated, isComplete, measure, sniff } from "./formats.js";
+import { startPatience } from "./lines.js";
 import { isHonest } from "./probe.js";
 import { PREVIEW, QUALITIES } from "./qualities.js";
 
@@ -91,10 +92,10 @@ async function decode({ file, stored }, edge, timeout) {
     settings[stored.width >= stored.height ? "resizeWidth" : "resizeHeight"] = edge;
     settings.resizeQuality = "medium"; // in Chromium the same pixels as "high"
   }
-  let timer;
+  let stop;
   const decoding = createImageBitmap(file, settings);
   const tooSlow = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Undrawn("slow")), timeout);
+    stop = startPatience(() => reject(new Undrawn("slow")), timeout);
   });
   try {
     return await Promise.race([decoding, tooSlow]);
@@ -102,7 +103,7 @@ async function decode({ file, stored }, edge, timeout) {
     decoding.then((late) => late.close?.()).catch(() => {}); // not left alive when it comes after all
     throw error;
   } finally {
-    clearTimeout(timer);
+    stop();
   }
 }
 
