@@ -222,6 +222,20 @@ def test_pixels_that_were_never_drawn_show(call: Call) -> None:
     assert call("probe.js", "isSuspiciouslyPlain", True, 60_000, 12_000_000) is False
 
 
+def test_browser_that_turns_no_photo_is_known(blank_page: Page) -> None:
+    found = blank_page.evaluate(
+        """async () => {
+          const decode = window.createImageBitmap;
+          const found = [await (await import("/static/js/upload/probe.js?plain")).turnsUpright()];
+          window.createImageBitmap = async () => ({ width: 2, height: 1, close() {} });
+          found.push(await (await import("/static/js/upload/probe.js?none")).turnsUpright());
+          window.createImageBitmap = decode;
+          return found;
+        }"""
+    )
+    assert found == [True, False]
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import ExifTags, ImageOps
 from PIL import Image as Pillow
-from PIL import ImageOps
 from playwright.sync_api import Browser, CDPSession, FilePayload, Page, expect
 
 from tests import photos
@@ -775,6 +775,36 @@ def test_canvas_that_cannot_be_trusted_sends_the_original(page: Page, site: Fake
     assert site.received[0].body == path.read_bytes()
     page.locator(".upload-finished summary").click()
     expect(page.locator(".upload-finished li")).to_contain_text(words)
+
+
+BEFORE_2023 = """delete window.Worker;
+const decode = window.createImageBitmap;
+window.createImageBitmap = async (file, settings = {}) => {
+  if (settings.imageOrientation) throw new TypeError("not a valid enum value");
+  return decode(file, settings);
+};"""
+
+
+def test_photo_is_turned_upright_where_that_has_no_name(page: Page, site: FakeSite) -> None:
+    """Without a word for it, older browsers turn every photo."""
+    page.add_init_script(BEFORE_2023)
+    page.goto(site.page)
+    choose(page, TURNED)
+    wait_for_end(page, "1 photo safe")
+    assert picture(site.received[0]).size == (1932, 2576)
+    assert len(site.received[0].body) < TURNED.stat().st_size
+
+
+def test_webp_that_lies_on_its_side_goes_as_it_is(gallery_page: Page, site: FakeSite) -> None:
+    """Chromium does not turn it."""
+    target = io.BytesIO()
+    exif = Pillow.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Pillow.effect_noise((400, 300), 90).convert("RGB").save(target, "WEBP", lossless=True, exif=exif)
+    lying = made("lying.webp", target.getvalue(), "image/webp")
+    choose(gallery_page, lying)
+    wait_for_end(gallery_page, "1 photo safe")
+    assert site.received[0].body == target.getvalue()
 
 
 def test_decode_that_hangs_is_given_up(clocked_page: Page, site: FakeSite) -> None:

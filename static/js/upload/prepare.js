@@ -7,7 +7,7 @@ import { readExif } from "./exif.js";
 import { fit, fitsCanvas, MOST_PIXELS, turnUpright } from "./fit.js";
 import { isAnimated, isComplete, measure, sniff } from "./formats.js";
 import { startPatience } from "./lines.js";
-import { isHonest } from "./probe.js";
+import { isHonest, turnsUpright } from "./probe.js";
 import { PREVIEW, QUALITIES } from "./qualities.js";
 
 /** A decode that hangs is given up after this long, in milliseconds. */
@@ -43,7 +43,8 @@ export async function prepare(file, options, surface) {
   const { orientation, takenAt, camera } = readExif(kind, bytes);
   const stored = turnUpright(measure(kind, bytes), orientation);
   const asItIs = { blob: file, ...stored, thumb: null, renditions: {} };
-  const drawn = await redraw({ file, bytes, kind, isRead, stored }, options, surface);
+  const source = { file, bytes, kind, isRead, stored, isTurned: orientation !== 1 };
+  const drawn = await redraw(source, options, surface);
   const isMeantAsItIs = !QUALITIES[options.quality].compress;
   return { takenAt, camera, ...asItIs, ...drawn, reason: isMeantAsItIs ? "" : drawn.reason };
 }
@@ -84,16 +85,21 @@ function judge({ file, kind, bytes, isRead, stored }, options, surface) {
   };
 }
 
-/** The upright picture, already shrunk when its header says how large it is. */
-async function decode({ file, stored }, edge, timeout) {
-  const settings = { imageOrientation: "from-image" };
+/**
+ * The upright picture, already shrunk when its header says how large it is. That it is turned is not asked for: Safari
+ * before 16, Firefox before 111 and Chrome before 112 have no word for it, and do so unasked as all others.
+ */
+async function decode({ file, kind, stored, isTurned }, edge, timeout) {
+  const settings = {};
   if (Math.max(stored.width, stored.height) > edge) {
     // One side only: the other follows in the picture's own shape, whichever way the header meant width.
     settings[stored.width >= stored.height ? "resizeWidth" : "resizeHeight"] = edge;
     settings.resizeQuality = "medium"; // in Chromium the same pixels as "high"
   }
   let stop;
-  const decoding = createImageBitmap(file, settings);
+  const decoding = (isTurned ? ensureTurning(kind) : Promise.resolve()).then(() =>
+    createImageBitmap(file, settings),
+  );
   const tooSlow = new Promise((_, reject) => {
     stop = startPatience(() => reject(new Undrawn("slow")), timeout);
   });
@@ -105,6 +111,11 @@ async function decode({ file, stored }, edge, timeout) {
   } finally {
     stop();
   }
+}
+
+/** Of WebP no browser says whether it turns them: Chrome does not. */
+async function ensureTurning(kind) {
+  if (kind === "webp" || !(await turnsUpright())) throw new Undrawn("turned");
 }
 
 /** The size as the server reckons it. Browsers may be a pixel off when they shrink while decoding. */

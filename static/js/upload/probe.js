@@ -8,6 +8,11 @@ const SAMPLE = 16;
 // A photo of one colour throughout is tiny; a decoder that gave up leaves one colour too, from a large file.
 const PLAIN_BYTES_PER_PIXEL = 0.04;
 const PLAIN_BYTES = 10_000;
+// A JPEG of 2 x 1 pixels that lies on its side: EXIF orientation 6.
+const LYING =
+  "/9j/4QAiRXhpZgAATU0AKgAAAAgAAQESAAMAAAABAAYAAAAAAAD/2wBDAP//////////////////////////////////////////" +
+  "////////////////////////////////////////////wAALCAABAAIBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQQAQAA" +
+  "AAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AP//Z";
 
 /** Draw two known pixels and read them again. */
 export function isHonest(surface) {
@@ -17,6 +22,22 @@ export function isHonest(surface) {
   const read = context.getImageData(0, 0, 2, 1).data;
   release(canvas);
   return TWO_PIXELS.every((value, index) => read[index] === value);
+}
+
+let upright = null;
+
+/** Whether a picture that lies on its side is turned upright as it is decoded; asked once. */
+export function turnsUpright() {
+  upright ??= decodeLying();
+  return upright;
+}
+
+async function decodeLying() {
+  const bytes = Uint8Array.from(atob(LYING), (letter) => letter.charCodeAt(0));
+  const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
+  const isUpright = bitmap.height > bitmap.width;
+  bitmap.close?.();
+  return isUpright;
 }
 
 /** `{clear, plain}`: whether a drawn canvas has transparent parts, and whether it is one colour throughout. */
