@@ -385,6 +385,16 @@ def test_clutter_of_folders(call: Call) -> None:
     assert [call("walk.js", "isClutter", name) for name in names] == [True] * 5 + [False]
 
 
+def test_rows_show_all_that_stand_aside(call: Call) -> None:
+    """Each is let go on by its own line; at its end it is shown like any other."""
+    items = [{"id": each, "state": "waiting", "retryAt": 0, "doneAt": 0} for each in range(1, 21)]
+    items[11]["isHeld"] = items[19]["isHeld"] = True
+    items.append({"id": 21, "state": "cancelled", "retryAt": 0, "doneAt": 0, "isHeld": True})
+    chosen = call("rows.js", "choose", items, 60_000)
+    assert [each["id"] for each in chosen["shown"]] == [12, 20, 1, 2, 3, 4, 5, 6]
+    assert chosen["hidden"] == 12
+
+
 @pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 119, 120, 4096, 10_001])
 def test_sha256_in_pieces_is_sha256(blank_page: Page, size: int) -> None:
     body = bytes(index * 31 % 256 for index in range(size))

@@ -462,6 +462,34 @@ def test_cancelled_while_it_waits_for_another_try_takes_nobodys_turn(play: Play)
     assert sent == ["a"]
 
 
+def test_photos_that_stand_aside_stop_no_other(play: Play) -> None:
+    """However many were paused one by one, once they were ready."""
+    states = play(
+        """
+        const world = new World({ more: { limits: { ahead: 2 } } });
+        world.queue.pause();
+        world.add("a", "b", "c", "d", "e");
+        await until(() => world.queue.items.every((item) => item.sourceSha256));
+        for (const name of ["a", "b", "c"]) world.queue.pauseOne(world.item(name));
+        world.queue.isPaused = false;
+        world.queue.wake();
+        await world.ended(3);
+        for (const name of ["a", "b", "c"]) {
+          world.queue.resumeOne(world.item(name));
+          world.queue.pauseOne(world.item(name));
+        }
+        await until(() => ["a", "b", "c"].every((name) => world.item(name).blob));
+        world.add("f", "g");
+        await world.ended(3);
+        return world.states;
+        """
+    )
+    assert states == {"a": "waiting", "b": "waiting", "c": "waiting", "f": "done", "g": "done"} | {
+        "d": "done",
+        "e": "done",
+    }
+
+
 def test_person_who_left_leaves_nothing(play: Play) -> None:
     kept, states, halted = play(
         """

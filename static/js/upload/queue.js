@@ -252,8 +252,9 @@ export class UploadQueue {
   }
 
   #hasRoom() {
-    const ready = this.#toSend.filter((item) => item.retryAt === 0).length;
-    return this.#toPrepare.length > 0 && ready < this.limits.ahead && this.#toSend.length < MOST_IN_HAND;
+    const going = this.#toSend.filter((item) => !item.isHeld); // what a person paused must not stop the others
+    const ready = going.filter((item) => item.retryAt === 0).length;
+    return this.#toPrepare.length > 0 && ready < this.limits.ahead && going.length < MOST_IN_HAND;
   }
 
   #schedule(now) {

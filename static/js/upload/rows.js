@@ -54,7 +54,9 @@ function hasFocus(row) {
 /** Pure part: `{shown, hidden}`. */
 export function choose(items, now) {
   const problems = items.filter((item) => item.state === "failed").slice(-MOST_PROBLEMS);
-  const isActive = (item) => ["compressing", "sending", "checking"].includes(item.state) || item.retryAt > 0;
+  const isHeld = (item) => item.isHeld && item.state === "waiting"; // only its line lets it go on
+  const isActive = (item) =>
+    ["compressing", "sending", "checking"].includes(item.state) || item.retryAt > 0 || isHeld(item);
   const isFresh = (item) =>
     (item.state === "done" || item.state === "duplicate") && now - item.doneAt < LINGER;
   const work = items.filter((item) => isActive(item) || isFresh(item));
