@@ -357,6 +357,11 @@ def test_head_says_what_it_waits_for_and_no_time_then(call: Call) -> None:
     ]
 
 
+def test_original_file_is_read_and_not_made_lighter(call: Call) -> None:
+    said = [call("words.js", "describe", {"state": "compressing", "quality": each}, 0) for each in ("full", "original")]
+    assert said == ["Making it lighter", "Reading it"]
+
+
 def test_estimate_corrects_itself(call: Call) -> None:
     waiting = {"size": 5_000_000, "state": "waiting", "sent": 0, "secondsToPrepare": 0}
     first = call("plan.js", "estimate", [waiting] * 4, {"quality": "full", "speed": 1_000_000, "workers": 2})

@@ -21,7 +21,10 @@ export class Refresher {
   flush(isLast = false) {
     clearTimeout(this.#timer);
     this.#timer = 0;
-    if (this.#isStale && (isLast || performance.now() - this.#fetchedAt >= GRID_PAUSE)) this.#fetchGrid();
+    if (!this.#isStale) return;
+    const rest = this.#fetchedAt + GRID_PAUSE - performance.now();
+    if (isLast || rest <= 0) this.#fetchGrid();
+    else this.#timer = setTimeout(() => this.flush(), rest);
   }
 
   #fetchGrid() {

@@ -29,7 +29,6 @@ export const NOTES = {
   blank: "Sent as it is: this browser drew it empty.",
   slow: "Sent as it is: reading it took too long.",
   large: "Sent as it is: too many pixels for this browser.",
-  turned: "Sent as it is: this browser cannot turn it upright.",
 };
 
 /** The store of what is not yet safe did not answer. */
