@@ -151,3 +151,49 @@ def test_changes_are_drawn_twice_a_second_and_time_alone_once(clocked_page: Page
     assert drawings_after(1) == 3
     assert drawings_after(999) == 3
     assert drawings_after(1) == 4
+
+
+def test_escape_closes_a_panel_that_has_nothing_to_do(gallery_page: Page) -> None:
+    """It would be a pill without words; and the page's own Escape, which ends a selection, is another one. The
+    focus goes to a button that one can see: an empty gallery hides the first."""
+    gallery_page.evaluate(
+        """() => {
+          const hidden = Object.assign(document.createElement("div"), { hidden: true });
+          hidden.append(document.querySelector("[data-upload-choose]").cloneNode(true));
+          document.querySelector("main").prepend(hidden);
+          window.heard = 0;
+          document.addEventListener("keydown", () => (window.heard += 1));
+        }"""
+    )
+    gallery_page.get_by_role("button", name="Quality").click()
+    expect(gallery_page.get_by_role("radio", name="Full")).to_be_focused()
+    gallery_page.keyboard.press("Escape")
+    expect(gallery_page.locator(".upload-panel")).to_be_hidden()
+    expect(gallery_page.locator(".upload-pill")).to_be_hidden()
+    expect(gallery_page.locator(".page-head [data-upload-choose]")).to_be_focused()
+    assert gallery_page.evaluate("heard") == 0
+
+
+def test_grid_is_fetched_for_the_last_of_those_that_came_soon_after(clocked_page: Page) -> None:
+    """Though nothing more becomes safe for a long time, and the queue is not at its end."""
+    page = clocked_page
+    page.clock.pause_at(page.evaluate("Date.now() + 60_000"))
+    page.evaluate(
+        """async () => {
+          const { Refresher } = await import("/static/js/upload/refresh.js");
+          window.fetches = 0;
+          window.htmx = { ajax: async () => { window.fetches += 1; } };
+          window.refresher = new Refresher();
+        }"""
+    )
+
+    def fetches_after(milliseconds: int, stored: int = 0) -> int:
+        page.evaluate("(stored) => { while (stored-- > 0) refresher.add(); }", stored)
+        page.clock.run_for(milliseconds)
+        return int(page.evaluate("fetches"))
+
+    assert fetches_after(2_000, stored=3) == 1
+    assert fetches_after(2_000, stored=1) == 1
+    assert fetches_after(2_999) == 1
+    assert fetches_after(2) == 2
+    assert fetches_after(60_000) == 2

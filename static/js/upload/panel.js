@@ -42,7 +42,9 @@ export class Panel {
     on("pill", () => this.fold(false));
     this.part("finished").addEventListener("toggle", () => this.draw());
     this.part("panel").addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#press(() => this.fold(true));
+      if (event.key !== "Escape") return;
+      event.stopPropagation(); // to the page it means its selection
+      this.#press(() => (this.part("close").hidden ? this.fold(true) : this.close()));
     });
   }
 
@@ -193,7 +195,8 @@ export class Panel {
     this.actions.close();
     if (this.actions.read().summary.failed > 0) return this.fold(true);
     this.part("panel").hidden = true;
-    document.querySelector("[data-upload-choose]")?.focus();
+    const choosers = [...document.querySelectorAll("[data-upload-choose]")]; // in an empty gallery one is hidden
+    choosers.find((each) => each.getClientRects().length > 0)?.focus();
   }
 }
 
