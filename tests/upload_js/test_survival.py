@@ -536,6 +536,22 @@ def test_without_room_it_says_so_and_goes_on(page: Page, site: FakeSite, complai
     assert complaints == []
 
 
+def test_page_need_not_stay_open_once_all_is_kept(page: Page, site: FakeSite) -> None:
+    """There was no room for the photos as they were, but for what they became."""
+    page.add_init_script(NO_ROOM["told before"])
+    open_gallery(page, site)
+    short = page.locator('[data-part="short"]')
+    site.plan("*", *["wait"] * 3)
+    press_pause_at_once(page)
+    choose(page, *small(3))
+    expect(short).to_be_visible()
+    press(page, "Resume")
+    expect(page.locator('.upload-row[data-state="checking"]')).to_have_count(3)
+    expect(short).to_be_hidden()
+    wait_until_ready(page, 3)
+    site.go_on.set()
+
+
 def test_leaving_asks_only_while_something_would_be_lost(page: Page, site: FakeSite) -> None:
     page.add_init_script(NO_ROOM["no store"])
     open_gallery(page, site)

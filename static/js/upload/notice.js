@@ -34,7 +34,8 @@ function line({ title, left, lost, galleryUrl, keys }, onForget) {
   go.textContent = left > 0 ? "Continue" : "Open";
   const drop = document.createElement("button");
   drop.className = "button quiet small";
-  drop.textContent = "Forget them";
+  drop.textContent = left + lost === 1 ? "Forget it" : "Forget them";
+  for (const each of [go, drop]) each.setAttribute("aria-label", `${each.textContent}: ${title}`);
   drop.addEventListener("click", () => onForget(keys));
   const item = document.createElement("li");
   item.append(words, go, drop);

@@ -197,7 +197,7 @@ export class Uploader {
       hold,
       unread: unreadWords(this.#unread),
       offer: this.#offer,
-      isShort: this.keeper.isShort,
+      isShort: this.keeper.isShort && this.#wouldLose(),
       isGuess: items.some((item) => !isSettled(item) && item.blobSize === undefined),
       wouldLose: this.#wouldLose(),
       elsewhere: items.find((item) => item.target.galleryId !== this.galleryId)?.target ?? null,
