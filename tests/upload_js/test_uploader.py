@@ -299,7 +299,7 @@ def test_long_retry_after_holds_all_with_its_end(clocked_page: Page, site: FakeS
     site.plan("photo-000.jpg", (429, {"Retry-After": "3600"}))
     choose(clocked_page, *small(1))
     progress = clocked_page.locator('[data-part="progress"]')
-    expect(progress).to_have_text(re.compile(r"^Refused with 429\. The rest goes on by itself at \d\d:\d\d"))
+    expect(progress).to_have_text(re.compile(r"^Refused with 429\. The rest goes on by itself at \d\d:\d\d\.$"))
     expect(row(clocked_page, "photo-000.jpg")).to_contain_text("Trying again in about 1 h.")
     choose(clocked_page, *small(3, first=1))
     clocked_page.clock.fast_forward(3_400_000)

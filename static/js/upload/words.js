@@ -1,5 +1,7 @@
 // What the uploader says, and how it says sizes and times. Pure. Errors that the server explains come in its words.
 
+import { localWords } from "../time_words.js";
+
 /** Sentences for what the server did not explain. */
 export const SENTENCES = {
   empty: "This file is empty.",
@@ -27,6 +29,7 @@ export const NOTES = {
   cut: "Sent as it is: the file may be damaged.",
   hidden: "Sent as it is: this browser hides its canvas.",
   blank: "Sent as it is: this browser drew it empty.",
+  turned: "Sent as it is: this browser cannot turn it upright.",
   slow: "Sent as it is: reading it took too long.",
   large: "Sent as it is: too many pixels for this browser.",
 };
@@ -138,7 +141,7 @@ export function progressWords(summary, speed) {
 
 /** Nothing is sent until `end`, a Date, because the site said `sentence`. */
 export function holdWords(sentence, end) {
-  const time = end.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const [, time] = localWords(end, end).split(", "); // as every other time of the site
   return `${sentence} The rest goes on by itself at ${time}.`;
 }
 
@@ -162,7 +165,7 @@ export function describe(item, now) {
       return `${item.sentence} Trying again in ${formatWait((item.retryAt - now) / 1000)}.`;
     }
     case "compressing":
-      return "Making it lighter";
+      return item.quality === "original" ? "Reading it" : "Making it lighter";
     case "sending":
       return `Sending ${formatBytes(item.blob.size)}`;
     case "checking":
