@@ -132,7 +132,7 @@ def made_exif(is_prefixed: bool) -> bytes:
 @pytest.mark.parametrize("kind", ["png", "webp"])
 @pytest.mark.parametrize("is_prefixed", [False, True])
 def test_exif_chunk_of_a_png_or_webp_is_found(call: Call, kind: str, is_prefixed: bool) -> None:
-    """It begins with the block itself (PNG 3, 11.3.4.5; the WebP container says the same), or with what a JPEG has before."""
+    """It begins with the block itself (PNG 3, 11.3.4.5; so says the WebP container), or with what a JPEG has before."""
     target = io.BytesIO()
     Pillow.new("RGB", (9, 8), "teal").save(target, kind, exif=made_exif(is_prefixed=True))
     body = target.getvalue()
@@ -385,11 +385,6 @@ def test_rows_show_problems_first_and_few_that_wait(call: Call) -> None:
     assert chosen["hidden"] == 94
 
 
-def test_clutter_of_folders(call: Call) -> None:
-    names = [".DS_Store", "._a.jpg", "Thumbs.db", "desktop.ini", "__MACOSX", "a.jpg"]
-    assert [call("walk.js", "isClutter", name) for name in names] == [True] * 5 + [False]
-
-
 def test_rows_show_all_that_stand_aside(call: Call) -> None:
     """Each is let go on by its own line; at its end it is shown like any other."""
     items = [{"id": each, "state": "waiting", "retryAt": 0, "doneAt": 0} for each in range(1, 21)]
@@ -398,6 +393,11 @@ def test_rows_show_all_that_stand_aside(call: Call) -> None:
     chosen = call("rows.js", "choose", items, 60_000)
     assert [each["id"] for each in chosen["shown"]] == [12, 20, 1, 2, 3, 4, 5, 6]
     assert chosen["hidden"] == 12
+
+
+def test_clutter_of_folders(call: Call) -> None:
+    names = [".DS_Store", "._a.jpg", "Thumbs.db", "desktop.ini", "__MACOSX", "a.jpg"]
+    assert [call("walk.js", "isClutter", name) for name in names] == [True] * 5 + [False]
 
 
 @pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 119, 120, 4096, 10_001])

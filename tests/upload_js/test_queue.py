@@ -625,9 +625,10 @@ def test_device_that_slept_has_its_time_once_more(play: Play) -> None:
 
 
 def test_worker_that_slept_is_not_ended_for_that(play: Play) -> None:
-    assert play(
-        POOL
-        + """
+    assert (
+        play(
+            POOL
+            + """
         let now = 0, worker;
         const begins = (each) => { worker = each; };
         const pool = new WorkerPool({ url: "", size: 1, watchdog: 30, spawn: spawner([begins]), now: () => now });
@@ -638,4 +639,6 @@ def test_worker_that_slept_is_not_ended_for_that(play: Play) -> None:
         worker.onmessage({ data: { result: "by a worker" } });
         return work;
         """
-    ) == "by a worker"
+        )
+        == "by a worker"
+    )

@@ -19,7 +19,8 @@ export async function recognise(items, { hash, ask, quality, onUnread }) {
     const none = { item, image: "", isLighter: false };
     if (!Object.hasOwn(held, item.sourceSha256)) return none;
     const found = held[item.sourceSha256];
-    if (item.file) return { ...none, image: found.image, isLighter: await outdoes(item.file, found, quality) };
+    if (item.file)
+      return { ...none, image: found.image, isLighter: await outdoes(item.file, found, quality) };
     // Kept as what it became: what is there may be this very upload, whose answer was lost.
     return (await outdoes(item.blob, found, item.quality)) ? none : { ...none, image: found.image };
   };

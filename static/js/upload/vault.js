@@ -92,8 +92,7 @@ export class Vault {
       this.#dropOld(shared, (cursor) => {
         const record = cursor.value;
         if (!record.person) cursor.update({ ...record, person: this.person });
-        if (!record.person || record.person === this.person)
-          mine.push({ ...record, key: cursor.primaryKey });
+        if (!record.person || record.person === this.person) mine.push({ ...record, key: cursor.primaryKey });
       });
       return mine;
     });
