@@ -507,6 +507,23 @@ def test_time_is_told_before_anything_was_sent(call: Call) -> None:
     assert [call("plan.js", "guessSpeed", each) for each in told] == [500_000, None, None, None]
 
 
+ANSWERED = """async () => {
+  const { Speedometer } = await import("/static/js/upload/speed.js");
+  const meter = new Speedometer(null);
+  meter.answered(600_000, 300);
+  meter.answered(300_000, 3_000);
+  return [meter.read(), meter.least];
+}"""
+
+
+def test_what_the_line_has_carried_corrects_what_the_browser_believes(call: Call, blank_page: Page) -> None:
+    """Small photos leave in one piece, of which only the buffers know the speed."""
+    assert blank_page.evaluate(ANSWERED) == [None, 2_000_000]
+    assert call("plan.js", "guessSpeed", {"downlink": 8}, 2_000_000) == 2_000_000
+    assert call("plan.js", "guessSpeed", {"downlink": 8}, 100_000) == 500_000
+    assert call("plan.js", "guessSpeed", None, 100_000) == 100_000
+
+
 @pytest.mark.parametrize(
     ("speed", "connection", "carries"),
     [(None, None, True), (5e6, None, True), (1e6, None, False), (5e6, {"saveData": True}, False)],

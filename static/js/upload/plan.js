@@ -18,11 +18,12 @@ export function carriesRenditions(speed, connection) {
 }
 
 /**
- * Bytes a second of a line on which nothing was sent yet, as the browser believes, or null: it speaks of the way down, in
- * Mbit/s, and the way up is rarely more than half of that.
+ * Bytes a second of a line that was not measured yet, or null. The browser speaks of the way down, in Mbit/s, and the way up
+ * is rarely more than half of that; `least` is what the line has carried.
  */
-export function guessSpeed(connection) {
-  return connection?.downlink > 0 ? (connection.downlink * 125_000) / 2 : null;
+export function guessSpeed(connection, least = 0) {
+  const believed = connection?.downlink > 0 ? (connection.downlink * 125_000) / 2 : 0;
+  return Math.max(believed, least) || null;
 }
 
 /** The bytes that a file not yet compressed is expected to become; `share` as observed, or null. */

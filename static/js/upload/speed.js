@@ -15,6 +15,12 @@ export class Speedometer {
 
   constructor(last = null) {
     this.last = last; // bytes a second of an earlier visit, until this one has measured its own
+    this.least = 0; // bytes a second that the line carries for certain
+  }
+
+  /** So many bytes were answered so long after they had begun to leave: the line may be faster, but is no slower. */
+  answered(bytes, milliseconds) {
+    this.least = Math.max(this.least, (bytes * 1000) / Math.max(1, milliseconds));
   }
 
   /**

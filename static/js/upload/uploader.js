@@ -171,7 +171,9 @@ export class Uploader {
   /** Answers to an old token may come when there is a new one already: nobody is signed out then. */
   async #send(item, hooks) {
     const parcel = toParcel(item, this.#carriesRenditions());
+    const begun = performance.now();
     const outcome = await send(parcel, measureSpeed(hooks, this.speedometer));
+    if (outcome.kind === "stored") this.speedometer.answered(parcel.blob.size, performance.now() - begun);
     const isStale = outcome.kind === "signed-out" && parcel.token !== readToken();
     return isStale ? this.#send(item, hooks) : outcome;
   }
@@ -188,7 +190,7 @@ export class Uploader {
   #read() {
     const { items, options, halted } = this.queue;
     const speed = this.#speed();
-    const line = speed ?? guessSpeed(navigator.connection);
+    const line = speed ?? guessSpeed(navigator.connection, this.speedometer.least);
     const whole = estimate(items, { quality: options.quality, speed: line, workers: this.pool.size });
     const hold = this.#hold();
     return {
