@@ -351,7 +351,7 @@ class _Handler(BaseHTTPRequestHandler):
             "upload_url": f"{self.site.path}upload/",
             "check_url": f"{self.site.path}check/",
             "token": self.site.token,
-            "person": self.site.person,
+            "person": "" if self.site.signed_out else self.site.person,
             "max_upload_bytes": 64 << 20,
         }
         return str(template.render(context))
