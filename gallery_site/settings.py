@@ -87,8 +87,8 @@ MIDDLEWARE = [
     "gallery_site.middleware.RequestIdMiddleware",
     "gallery_site.middleware.HealthCheckMiddleware",
     "gallery_site.middleware.MetricsMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "gallery_site.middleware.SiteHeadersMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "gallery_site.content_types.ContentTypeMiddleware",
@@ -195,6 +195,7 @@ STORAGES: dict[str, dict[str, Any]] = {
     "default": BUCKET_STORAGE if ENVIRONMENT.bucket else LOCAL_STORAGE,
     "staticfiles": {"BACKEND": "gallery_site.static.HashedStaticStorage"},
 }
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("jpg", "jpeg", "png", "gif", "webp", "woff", "woff2", "gz", "br", "map")
 
 # --- uploads ----------------------------------------------------------------------------------------------------------
