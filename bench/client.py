@@ -46,8 +46,14 @@ class Client:
     def get(self, path: str) -> Answer:
         return self.send("GET", path)
 
-    def send(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
-        """One request, read to its end."""
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: bytes | list[bytes | memoryview] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """One request, read to its end. A body in pieces needs a Content-Length among its headers."""
         begin = time.perf_counter()
         if begin - self.used > IDLE:
             self.connection.close()  # opens again by itself

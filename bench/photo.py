@@ -13,6 +13,8 @@ from PIL import ImageFilter
 SIZE = (4000, 3000)
 QUALITY = 92
 START = b"\xff\xd8"
+BOUNDARY = "bench-boundary"
+_END = f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 @cache
@@ -33,8 +35,21 @@ def photo() -> bytes:
 
 def numbered(number: int) -> bytes:
     """The same photo with other bytes: a comment (JPEG's COM segment) that holds ``number``."""
+    return _start(number) + photo()[len(START) :]
+
+
+def _start(number: int) -> bytes:
     text = b"%012d" % number
-    return START + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + photo()[len(START) :]
+    return START + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text
+
+
+def upload_of(number: int) -> tuple[list[bytes | memoryview], dict[str, str]]:
+    """The body of an upload of ``numbered(number)``, in pieces of which the photo is no copy, and its headers: where
+    clients share the server's cores, what they copy is missing to it."""
+    empty, headers = multipart("photo.jpg", b"")
+    head, end = empty[: -len(_END)], _END
+    pieces: list[bytes | memoryview] = [head + _start(number), memoryview(photo())[len(START) :], end]
+    return pieces, headers | {"Content-Length": str(sum(map(len, pieces)))}
 
 
 def multipart(name: str, content: bytes) -> tuple[bytes, dict[str, str]]:
@@ -44,9 +59,8 @@ def multipart(name: str, content: bytes) -> tuple[bytes, dict[str, str]]:
 
 def multipart_of(files: Mapping[str, bytes], name: str = "photo.jpg") -> tuple[bytes, dict[str, str]]:
     """The body of an upload of files, by the names of their fields, and its headers."""
-    boundary = "bench-boundary"
     body = b""
     for field, content in files.items():
-        head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
+        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
         body += head.encode() + b"Content-Type: image/jpeg\r\n\r\n" + content + b"\r\n"
-    return body + f"--{boundary}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    return body + f"--{BOUNDARY}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from bench.client import Client
 from bench.context import PERSON, Bench
 from bench.decode_limit import LIMIT, DecodeLimit
-from bench.photo import multipart, numbered, photo
+from bench.photo import photo, upload_of
 from bench.site import Site
 from bench.table import Row, Wanted
 
@@ -56,7 +56,7 @@ def _upload_together(site: Site, path: str, headers: dict[str, str], numbers: ra
         ids = []
         with Client(site.address, headers) as client:
             for number in numbers[client_number::CLIENTS]:
-                answer = client.send("POST", path, *multipart("photo.jpg", numbered(number)))
+                answer = client.send("POST", path, *upload_of(number))
                 assert answer.status == 201, answer
                 ids.append(json.loads(answer.body)["id"])
         return ids

@@ -16,6 +16,7 @@ from bench.client import percentile
 from bench.context import alternate
 from bench.figures import FIGURES, Figure
 from bench.figures.uploads import lost_or_doubled
+from bench.photo import multipart, numbered, upload_of
 from bench.site import cpu_seconds, family
 from bench.ssim import similarity
 from bench.table import MET, NOT_MET, Row, Wanted, write_markdown, write_text
@@ -99,3 +100,10 @@ def test_similarity_falls_with_what_is_lost() -> None:
     assert similarity(picture, picture) == pytest.approx(1)
     assert 0 < similarity(picture, picture.filter(ImageFilter.GaussianBlur(2))) < similarity(picture, soft) < 1
     assert similarity(Pillow.new("L", (64, 48), 90), Pillow.new("L", (64, 48), 110)) == pytest.approx(0.98, abs=0.01)
+
+
+def test_pieces_of_an_upload_are_its_body() -> None:
+    pieces, headers = upload_of(7)
+    body, others = multipart("photo.jpg", numbered(7))
+    assert b"".join(pieces) == body
+    assert headers == others | {"Content-Length": str(len(body))}
