@@ -193,10 +193,13 @@ def test_without_workers_one_picture_at_a_time_and_nothing_is_left(page: Page, s
 
 def test_the_page_never_stands_still(browser: Browser, gallery_page: Page, site: FakeSite, tmp_path: Path) -> None:
     """No task of the page's main thread works longer than what the Long Tasks API calls long. Time in which the thread
-    was not let work is left out, and what happened once alone: on a busy machine they say nothing about the page."""
-    longest = [longest_task(browser, gallery_page, site, make_corners(tmp_path, turn)) for turn in range(2)]
-    assert len(site.stored) == 200
-    assert 0 < min(longest) <= 50  # 0: the browser measured nothing
+    was not let work is left out, and what happens once and not again: on a busy machine they say nothing about the
+    page."""
+    longest = longest_task(browser, gallery_page, site, make_corners(tmp_path, 0))
+    if longest > 50:
+        longest = longest_task(browser, gallery_page, site, make_corners(tmp_path, 1))
+    assert len(site.stored) in {100, 200}
+    assert 0 < longest <= 50  # 0: the browser measured nothing
 
 
 def make_corners(folder: Path, turn: int) -> list[Path]:
