@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESK, PHONE, Visitor
 from tests.browser.test_main_job import PHOTOS, OpenWindow, add_photos, make_gallery
@@ -87,6 +87,14 @@ def test_next_page_after_the_end_of_the_session_stays_to_be_asked_for(
     forgive(window)
 
 
+def delete_in_another_session(page: Page, site: LiveSite, person: str) -> None:
+    """Somebody signs in anew behind the page's back; then its first photo is to go."""
+    page.context.clear_cookies()
+    Visitor(site, page.context).sign_in(person)
+    page.locator("#grid .tile-link").first.focus()
+    page.keyboard.press("Delete")
+
+
 def test_action_works_once_its_page_has_learnt_of_the_new_session(
     site: LiveSite, visitor: OpenWindow, person: str
 ) -> None:
@@ -94,10 +102,7 @@ def test_action_works_once_its_page_has_learnt_of_the_new_session(
     window = visitor()
     page = window.page
     window.enter(person, address)
-    page.context.clear_cookies()
-    Visitor(site, page.context).sign_in(person)
-    page.locator("#grid .tile-link").first.focus()
-    page.keyboard.press("Delete")
+    delete_in_another_session(page, site, person)
     expect(page.locator(".toast p")).to_contain_text("try again now")
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator("#grid .tile:visible")).to_have_count(1)
@@ -112,10 +117,7 @@ def test_page_of_another_person_asks_to_be_loaded_anew(
     window = visitor()
     page = window.page
     window.enter(first, address)
-    page.context.clear_cookies()
-    Visitor(site, page.context).sign_in(second)
-    page.locator("#grid .tile-link").first.focus()
-    page.keyboard.press("Delete")
+    delete_in_another_session(page, site, second)
     toast = page.locator(".toast")
     expect(toast).to_contain_text("This page was open too long. Nothing was changed.")
     expect(toast.get_by_role("link", name="Load it anew")).to_have_attribute("href", f"{site.address}{address}")
