@@ -13,11 +13,10 @@ import zlib
 from dataclasses import dataclass
 from typing import IO, BinaryIO
 
-from django.conf import settings
-
 from galleries.decoding.kinds import KINDS
 from galleries.models import Image
 from galleries.problems import Problem
+from galleries.receiving import upload_folder
 from galleries.storage import ObjectMissing, StorageError, media_storage, storage_error
 from galleries.stripping import CorruptContainer, strip_metadata
 
@@ -85,7 +84,7 @@ def open_clean_original(image: Image, *, head: bool = False) -> tuple[BinaryIO |
 
 def _strip(key: str, kind: str) -> IO[bytes]:
     try:
-        target = tempfile.TemporaryFile(dir=settings.UPLOAD_DIR)  # noqa: SIM115 (its reader closes it)
+        target = tempfile.TemporaryFile(dir=upload_folder())  # noqa: SIM115 (its reader closes it)
         try:
             with _one_at_a_time, media_storage().open_object(key) as stored:
                 strip_metadata(stored, target, kind)

@@ -20,7 +20,7 @@ from typing import IO, Any, Self
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
-from django.http import multipartparser
+from django.http import HttpRequest, multipartparser
 from django.http.multipartparser import MultiPartParserError
 from django.template.defaultfilters import filesizeformat
 from django.utils.datastructures import MultiValueDict
@@ -44,6 +44,17 @@ multipartparser.MAX_TOTAL_HEADER_SIZE = PART_HEADER_BYTES  # type: ignore[attr-d
 PIECE = 256 * 1024
 
 
+def upload_folder() -> Path:
+    """Where files lie that are on their way, beside the media; made where nothing has come yet.
+
+    Raises:
+        OSError
+    """
+    folder = Path(settings.UPLOAD_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 @dataclass(frozen=True)
 class ReceivedFile:
     """One file as it came: where it lies, its size in bytes and its SHA-256.
@@ -62,9 +73,7 @@ class Workspace:
     """A folder of its own for one upload; everything in it goes when the upload ends, however it ends."""
 
     def __init__(self) -> None:
-        base = Path(settings.UPLOAD_DIR)
-        base.mkdir(parents=True, exist_ok=True)
-        self.path = Path(tempfile.mkdtemp(prefix="upload-", dir=base))
+        self.path = Path(tempfile.mkdtemp(prefix="upload-", dir=upload_folder()))
 
     def __enter__(self) -> Self:
         return self
@@ -118,15 +127,15 @@ class HashingUploadHandler(FileUploadHandler):
         self.problem: Problem | None = None
         self.digest = hashlib.sha256()
         self.written = 0
-        base = Path(settings.UPLOAD_DIR)
+        # What is refused here is told when the file is asked for: this runs while the CSRF token is looked for, in any
+        # form, whoever sends it and wherever to, and nobody would answer.
+        if not _is_known(self.request):
+            self._take_nothing(Problem("unauthorized"))
+            return
         try:
-            base.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix="body-", dir=base)
+            descriptor, name = tempfile.mkstemp(prefix="body-", dir=upload_folder())
         except OSError as error:
-            # Told when the file is asked for: this runs while the CSRF token is looked for, where nobody would answer.
-            self.problem = _storage_problem(error)
-            self.path = base / "refused"  # nothing is ever there
-            self.file = open(os.devnull, "wb")  # noqa: SIM115 (closed as a file that was taken)
+            self._take_nothing(_storage_problem(error))
             return
         self.path = Path(name)
         self.file = os.fdopen(descriptor, "wb")
@@ -167,10 +176,24 @@ class HashingUploadHandler(FileUploadHandler):
             _close(self.file)
             self.path.unlink(missing_ok=True)
 
+    def _take_nothing(self, problem: Problem) -> None:
+        """Read this file into nothing from its first byte on."""
+        self.problem = problem
+        self.path = Path(settings.UPLOAD_DIR, "refused")  # nothing is ever there
+        self.file = open(os.devnull, "wb")  # noqa: SIM115 (closed as a file that was taken)
+
     def _refuse(self, problem: Problem) -> None:
         """Remember why, give the disk its room back, and read the rest of this file into nothing."""
         self.problem = problem
         os.ftruncate(self.file.fileno(), 0)
+
+
+def _is_known(request: HttpRequest | None) -> bool:
+    """Whether the sender has shown who they are, with a token or a session: nobody else uploads photos here."""
+    if getattr(request, "auth", None) is not None:
+        return True
+    user = getattr(request, "user", None)
+    return user is not None and user.is_authenticated
 
 
 def _close(file: IO[bytes]) -> None:

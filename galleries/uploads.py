@@ -105,7 +105,7 @@ def _store_upload(gallery: Gallery, received: ReceivedFile, options: UploadOptio
             return twin
         with Workspace() as workspace:
             with metrics.upload_stage("decode"):
-                decoded = _decode(received, workspace.path, options)
+                decoded = _decode(gallery, received, workspace.path, options)
             crash.point("upload.decoded")
             return _store(gallery, received, decoded, options)
 
@@ -121,9 +121,15 @@ def _check_room() -> None:
             raise Problem("storage_full")
 
 
-def _decode(received: ReceivedFile, workdir: Path, options: UploadOptions) -> DecodedImage:
+def _decode(gallery: Gallery, received: ReceivedFile, workdir: Path, options: UploadOptions) -> DecodedImage:
     try:
-        return decoder().decode(received.path, workdir, keep_metadata=options.keep_metadata, offered=received.offered)
+        return decoder().decode(
+            received.path,
+            workdir,
+            keep_metadata=options.keep_metadata,
+            offered=received.offered,
+            group=gallery.hex,
+        )
     except ImageRejected as rejected:
         metrics.count_decoder_failure(rejected.code)
         raise Problem(rejected.code, detail=rejected.message) from None

@@ -51,6 +51,15 @@ def make_scalable(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def clear_outside(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """An image of `make_scalable` with nothing outside of `box`."""
+    if box == (0, 0, *image.size) or image.mode == "CMYK":
+        return image
+    cleared = Image.new("RGBA", image.size)
+    cleared.paste(image.crop(box).convert("RGBA"), box[:2])
+    return cleared
+
+
 def flatten_to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """An image of `make_scalable` in sRGB, on white where it is transparent, with no `info` left. The argument
     is given away: it may be what is answered.

@@ -32,8 +32,18 @@ _EXIF_ERRORS = (
     ValueError,
 )
 
-_TIME = re.compile(r"(\d{4})[:/.-](\d\d?)[:/.-](\d\d?)[ T](\d\d?):(\d\d?)(?::(\d\d?))?")
-_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
+# As EXIF has it, and as programs write it that mean ISO 8601: with a fraction, with the offset behind.
+_TIME = re.compile(
+    r"(\d{4})[:/.-](\d\d?)[:/.-](\d\d?)[ T](\d\d?):(\d\d?)(?::(\d\d?)(?:[.,]\d+)?)? ?(Z|[+-]\d\d:?\d\d)?", re.ASCII
+)
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)", re.ASCII)
+
+# When it was taken, or, of what was scanned and of cameras that say nothing else, when it became numbers; each with the
+# tag of its offset.
+_TIMES = (
+    (ExifTags.Base.DateTimeOriginal, ExifTags.Base.OffsetTimeOriginal),
+    (ExifTags.Base.DateTimeDigitized, ExifTags.Base.OffsetTimeDigitized),
+)
 
 # Endings of company names that add nothing to "NIKON D90".
 _COMPANY = re.compile(r"[\s,]+(?:corporation|corp\.?|company|co\.?,?\s*ltd\.?|ltd\.?|inc\.?)$", re.IGNORECASE)
@@ -67,6 +77,8 @@ def read_facts(image: Image.Image, latest: datetime) -> Facts:
 
 def _read_orientation(exif: Image.Exif) -> int:
     value = _read_tag(exif, ExifTags.Base.Orientation)
+    if isinstance(value, bytes) and value:  # written as BYTE, not as the SHORT that it should be
+        value = value[0]
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
@@ -89,21 +101,23 @@ def _read_text(exif: Image.Exif, tag: int, directory: int | None = None) -> str:
 
 
 def _read_taken_at(exif: Image.Exif, latest: datetime) -> datetime | None:
-    """DateTimeOriginal with its offset; without one the clock of the camera is taken for UTC."""
-    text = _read_text(exif, ExifTags.Base.DateTimeOriginal, ExifTags.IFD.Exif)
-    offset = _read_text(exif, ExifTags.Base.OffsetTimeOriginal, ExifTags.IFD.Exif)
-    return parse_taken_at(text, offset, latest)
+    """The first of _TIMES that is a time, with its offset; without one the clock of the camera is taken for UTC."""
+    for time, its_offset in _TIMES:
+        text, offset = (_read_text(exif, tag, ExifTags.IFD.Exif) for tag in (time, its_offset))
+        if taken_at := parse_taken_at(text, offset, latest):
+            return taken_at
+    return None
 
 
 def parse_taken_at(text: str, offset: str, latest: datetime) -> datetime | None:
-    """An EXIF time and offset ("2024:05:31 23:59:59", "+02:00") as an aware time at that offset; None when it is no
-    time, or none between EARLIEST and `latest`."""
+    """An EXIF time and offset ("2024:05:31 23:59:59", "+02:00") as an aware time at that offset, or at the one that
+    stands behind the time itself; None when it is no time, or none between EARLIEST and `latest`."""
     match = _TIME.fullmatch(text)
     if match is None:
         return None
-    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
     try:
-        taken_at = datetime(year, month, day, hour, minute, second, tzinfo=_parse_offset(offset))
+        taken_at = datetime(year, month, day, hour, minute, second, tzinfo=_parse_offset(match[7] or offset))
     except ValueError:
         return None
     return taken_at if EARLIEST <= taken_at <= latest else None

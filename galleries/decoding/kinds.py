@@ -1,4 +1,4 @@
-"""Which kind of picture a file is, by its content alone; and how often a GIF moves, without decoding it."""
+"""Which kind of picture a file is, by its content alone; how a JPEG is coded, and how often a GIF moves."""
 
 from __future__ import annotations
 
@@ -63,6 +63,49 @@ def _sniff_brands(head: bytes) -> Kind | None:
     if head[8:12] in _HEIF_BRANDS:
         return KINDS["heic"]
     return None
+
+
+_MAX_SEGMENTS = 1_000  # before the frame header; the most that was seen are a few dozen
+_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7})
+_USUAL_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+_ARITHMETIC_FRAMES = frozenset({0xC9, 0xCA})
+
+
+@dataclass(frozen=True)
+class JpegFrame:
+    """How a JPEG is coded: the marker of its frame header, and the bits of a sample (ITU-T T.81, B.2.2)."""
+
+    marker: int
+    bits: int
+
+    @property
+    def is_arithmetic(self) -> bool:
+        return self.marker in _ARITHMETIC_FRAMES
+
+    @property
+    def is_usual(self) -> bool:
+        """What all programs read: 8 bits, Huffman codes, neither lossless nor hierarchical nor JPEG-LS (F7)."""
+        return self.marker in _USUAL_FRAMES and self.bits == 8
+
+
+def read_jpeg_frame(stream: BinaryIO) -> JpegFrame | None:
+    """The frame header of a JPEG; None when there is none to be found. ``stream`` stands again where it stood."""
+    position = stream.tell()
+    try:
+        stream.seek(2)
+        for _ in range(_MAX_SEGMENTS):
+            head = stream.read(5)
+            if len(head) < 5 or head[0] != 0xFF:
+                return None
+            if head[1] in _FRAMES:
+                return JpegFrame(head[1], head[4])
+            # Fill bytes are stepped over one by one; all else says how long it is.
+            stream.seek(-4 if head[1] == 0xFF else int.from_bytes(head[2:4], "big") - 3, 1)
+        return None
+    except (OSError, ValueError):  # a length that leads to before the beginning
+        return None
+    finally:
+        stream.seek(position)
 
 
 def count_gif_frames(stream: BinaryIO, limit: int) -> int:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from typing import Self
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
+
+# How the kernel ends a child that took too long.
+LIMIT_SIGNALS = frozenset({signal.SIGXCPU, signal.SIGALRM})
 
 CAMERA_MAX = 100  # characters of "Make Model"; honest ones have 10 to 40
 

@@ -6,6 +6,7 @@ Runs in the limited child; everything here may be killed at any instruction.
 from __future__ import annotations
 
 import errno
+import io
 import mmap
 import struct
 import zlib
@@ -16,10 +17,12 @@ from typing import BinaryIO
 from PIL import Image, JpegImagePlugin, PngImagePlugin, features
 
 from galleries.decoding import colour, exif
-from galleries.decoding.kinds import HEAD_BYTES, Kind, count_gif_frames, sniff_kind
+from galleries.decoding.kinds import HEAD_BYTES, Kind, count_gif_frames, read_jpeg_frame, sniff_kind
 from galleries.decoding.limits import Limits
 from galleries.decoding.results import ImageRejected
 from galleries.decoding.specs import SPECS
+from galleries.decoding.tags import find_first_frame, find_profile, spread_transparent_grey
+from galleries.stripping import CorruptContainer, strip_metadata
 
 # What Pillow and its codecs raise over damaged pictures: all that was seen over 9,500 files, and their bases.
 DECODE_ERRORS = (
@@ -85,11 +88,11 @@ def open_picture(
     Image.MAX_IMAGE_PIXELS = (_pixel_limit(kind, limits) + 1) // 2
     PngImagePlugin.MAX_TEXT_CHUNK = limits.max_packed_text
     try:
-        source.seek(0)
-        with Image.open(source, formats=kind.formats) as image:
+        with _open_image(kind, source) as image:
             _check_pixels(kind, image, source, limits)
             animated = _is_animated(kind, image, source, limits)
-            return _decode(kind, image, animated, latest, long_edge, resample)
+            profile = find_profile(kind, image, source)
+            return _decode(kind, image, profile, animated, latest, long_edge, resample)
     except Image.DecompressionBombError as error:
         raise too_many_pixels(limits) from error
     except DECODE_ERRORS as error:
@@ -97,7 +100,47 @@ def open_picture(
             raise
         if "memory" in str(error).lower():  # how the codecs behind Pillow say MemoryError
             raise too_much_memory() from error
+        frame = read_jpeg_frame(source) if kind.name == "jpeg" else None
+        if frame is not None and not (frame.is_usual or frame.is_arithmetic):
+            message = "This is a JPEG of a rare make (of 12 bits, or lossless) that cannot be opened here."
+            raise ImageRejected("unsupported_format", message) from error
         raise ImageRejected("corrupt_image", "This file is damaged or not complete.") from error
+
+
+def _open_image(kind: Kind, source: BinaryIO) -> Image.Image:
+    source.seek(0)
+    if kind.name == "png":
+        return _open_png(kind, source)
+    image = Image.open(source, formats=kind.formats)
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        frame = read_jpeg_frame(source)
+        if frame is not None and frame.is_arithmetic:  # libjpeg cannot stop in the middle of it to ask for more
+            image.decodermaxblock = max(image.decodermaxblock, _length(source))
+    return image
+
+
+def _open_png(kind: Kind, source: BinaryIO) -> Image.Image:
+    """Pillow refuses a PNG over any broken chunk; over those that a picture can do without, no browser does (PNG 3,
+    13.1). What is broken is left out then, and all texts and times with it."""
+    try:
+        return Image.open(source, formats=kind.formats)
+    except DECODE_ERRORS as error:
+        if _is_read_error(error):
+            raise
+        sound = io.BytesIO()
+        source.seek(0)
+        try:
+            strip_metadata(source, sound, kind.name)
+        except CorruptContainer:
+            raise error from None
+        return Image.open(sound, formats=kind.formats)
+
+
+def _length(source: BinaryIO) -> int:
+    position = source.tell()
+    length = source.seek(0, io.SEEK_END)
+    source.seek(position)
+    return length
 
 
 def _is_read_error(error: BaseException) -> bool:
@@ -201,19 +244,29 @@ def _is_animated(kind: Kind, image: Image.Image, source: BinaryIO, limits: Limit
 
 
 def _decode(
-    kind: Kind, image: Image.Image, animated: bool, latest: datetime, long_edge: int, resample: Image.Resampling
+    kind: Kind,
+    image: Image.Image,
+    profile: bytes | None,
+    animated: bool,
+    latest: datetime,
+    long_edge: int,
+    resample: Image.Resampling,
 ) -> Picture:
     """The whole file is read here, at scale where the codec can; so a file that is cut off fails here."""
     width, height = image.size
     draft = None
     if isinstance(image, JpegImagePlugin.JpegImageFile):
         draft = image.draft(None, fit((width, height), long_edge))
+    spread_transparent_grey(image)
+    covered = find_first_frame(kind, image)
     image.load()
     facts = exif.read_facts(image, latest)
-    profile = image.info.get("icc_profile")
     # The draft's size is rounded up: what lies beyond the picture's own edge is left out.
-    pixels = shrink(colour.make_scalable(image), fit((width, height), long_edge), resample, draft and draft[1])
-    pixels = colour.flatten_to_srgb(pixels, profile if isinstance(profile, bytes) else None)
+    scalable = colour.make_scalable(image)
+    if covered:
+        scalable = colour.clear_outside(scalable, covered)
+    pixels = shrink(scalable, fit((width, height), long_edge), resample, draft and draft[1])
+    pixels = colour.flatten_to_srgb(pixels, profile)
     if facts.orientation in _TURNS:
         pixels = pixels.transpose(_TURNS[facts.orientation])
     if facts.orientation >= 5:

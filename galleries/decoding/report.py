@@ -49,6 +49,16 @@ def is_silent(answer: bytes) -> bool:
     return answer.startswith(b'{"exit"')
 
 
+def write_end(exit_code: int, *, final: bool) -> bytes:
+    """The parent's line about the end of a child, or of its work on a picture."""
+    return json.dumps({"exit": exit_code, "final": final}).encode() + b"\n"
+
+
+def is_final(answer: bytes) -> bool:
+    """False when what is wrong may be what an earlier picture did to the child."""
+    return answer.endswith(b'"final": true}\n')
+
+
 def read_rejection(document: Mapping[str, object]) -> ImageRejected:
     code, message = _text(document, "code"), _text(document, "message")
     if code not in REJECTION_CODES or len(message) > _MESSAGE_MAX or not message.isprintable():

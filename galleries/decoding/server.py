@@ -1,8 +1,12 @@
-"""The warm parent: a single-threaded process with Pillow and without Django, that forks a child per picture.
+"""The warm parent: a single-threaded process with Pillow and without Django, that forks children for pictures.
 
 A fresh interpreter per picture costs 40 to 50 ms, a fork 1 ms. It is started by `client`, reads jobs from the
 socket it was given, and ends when that closes: nothing outlives the web process. The child writes one line to
-the pipe of its job, the report; when the child is gone, the parent adds a line that says how it ended.
+the pipe of its job, the report; when the child is gone or done, the parent adds a line that says how it ended.
+
+A child waits a moment for another picture of the same group. Of what goes wrong with a picture that was not its child's
+first the parent's line says that it is not final: `client` asks again, without a group, so that no picture is judged by
+what an earlier one did to the process.
 """
 
 from __future__ import annotations
@@ -15,28 +19,20 @@ import signal
 import socket
 import sys
 import time
-import traceback
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import NoReturn
 
 from PIL import AvifImagePlugin, Image
 
-from galleries.decoding.confinement import confine_process
+from galleries.decoding.child import WENT_WELL, Work, failure, run_child, write_line
 from galleries.decoding.job import run_job
-from galleries.decoding.limits import Limits
-from galleries.decoding.picture import too_much_memory
-from galleries.decoding.results import ImageRejected
-from galleries.decoding.wire import Job, receive_job
-
-Work = Callable[[Job, Limits, datetime], dict[str, object]]
+from galleries.decoding.limits import LIMIT_SIGNALS, Limits
+from galleries.decoding.report import write_end
+from galleries.decoding.wire import Job, receive_job, send_job
 
 _OVERRUN_SECONDS = 2  # after which a child that ignores its alarm is killed
-_REPLY = 3  # where a child finds its pipe; it closes everything above
-_DESCRIPTORS = 256  # two for each child, and a handful
+_REST_SECONDS = 1  # that a child waits for another picture of its group; it holds some 70 MiB
 
 
 def main() -> None:
@@ -76,8 +72,60 @@ def _warm_up() -> None:
 
 @dataclass
 class _Child:
-    reply: int
-    deadline: float  # monotonic seconds
+    """`reply`: the pipe of its picture; None while it waits for another one of `group`. `deadline`: monotonic seconds.
+
+    `jobs`: where it gets them from, and says of each that it went well; None in a child for one picture.
+    """
+
+    group: str
+    jobs: socket.socket | None
+    reply: int | None
+    deadline: float
+    is_first: bool = True
+    is_overdue: bool = False
+
+    def went_well(self) -> bool:
+        """Whether it has just said so."""
+        try:
+            return self.jobs is not None and self.jobs.recv(1, socket.MSG_DONTWAIT) == WENT_WELL
+        except OSError:
+            return False
+
+    def end(self, exit_code: int) -> None:
+        """Say how its picture ended: it is gone, or done with it."""
+        if self.reply is None:
+            return
+        # What goes wrong with a later picture may be an earlier one's doing, unless it only took too long.
+        final = self.is_first or self.is_overdue or -exit_code in LIMIT_SIGNALS
+        # A child that filled the pipe must not make the parent wait. Only now: they share the flag.
+        os.set_blocking(self.reply, False)
+        with suppress(OSError):
+            os.write(self.reply, write_end(exit_code, final=final))
+        os.close(self.reply)
+        self.reply = None
+
+    def rest(self) -> None:
+        """It is done with its picture, and waits for another."""
+        self.end(0)
+        self.is_first = False
+        self.deadline = time.monotonic() + _REST_SECONDS
+
+    def take(self, job: Job, reply: int) -> bool:
+        """Give it another picture; False when it has died meanwhile, or was told to leave."""
+        if self.jobs is None:
+            return False
+        try:
+            send_job(self.jobs, job, reply)
+        except OSError:
+            return False
+        self.reply = reply
+        return True
+
+    def leave(self) -> None:
+        """Let it end, unless it is at work."""
+        if self.jobs is not None:
+            self.jobs.close()
+        self.jobs = None
 
 
 class _Parent:
@@ -94,13 +142,17 @@ class _Parent:
         signal.set_wakeup_fd(self._wakeup_writer.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         while True:
-            sources = [self._control, self._wakeup]
+            busy = {child.jobs: child for child in self._children.values() if child.reply is not None and child.jobs}
+            sources = [self._control, self._wakeup, *busy]
             ready, _, _ = select.select(sources, [], [], self._seconds_to_next_deadline())
             if self._wakeup in ready:
                 with suppress(BlockingIOError):
                     self._wakeup.recv(4096)
+            for jobs, child in busy.items():
+                if jobs in ready:
+                    self._hear(child)
             self._reap()
-            self._kill_overdue()
+            self._end_overdue()
             if self._control in ready:
                 received = receive_job(self._control)
                 if received is None:
@@ -117,18 +169,45 @@ class _Parent:
             return None
         return max(0.0, min(child.deadline for child in self._children.values()) - time.monotonic())
 
+    def _hear(self, child: _Child) -> None:
+        if child.went_well():
+            child.rest()
+        else:
+            child.leave()  # it has closed its end
+
     def _start(self, job: Job, reply: int) -> None:
+        for child in self._resting():
+            if job.group and child.group == job.group and child.take(job, reply):
+                child.deadline = self._deadline()
+                return
+        for child in self._resting()[: max(0, len(self._children) + 1 - self._limits.children)]:
+            child.leave()
+        self._fork(job, reply)
+
+    def _resting(self) -> list[_Child]:
+        """Children that wait, the one that has waited longest first."""
+        return sorted((child for child in self._children.values() if child.reply is None), key=lambda it: it.deadline)
+
+    def _fork(self, job: Job, reply: int) -> None:
         parent = os.getpid()
-        try:
-            pid = os.fork()
-        except OSError as error:
-            _write(reply, _failure(error))
-            os.close(reply)
-            return
-        if pid == 0:
-            _run_child(job, self._limits, self._work, reply, parent)
-        deadline = time.monotonic() + self._limits.wall_seconds + _OVERRUN_SECONDS
-        self._children[pid] = _Child(reply, deadline)
+        with ExitStack() as ends:
+            ours, theirs = socket.socketpair() if job.group else (None, None)
+            if theirs is not None:
+                ends.enter_context(theirs)
+            child = _Child(job.group, ours, reply, self._deadline())
+            try:
+                pid = os.fork()
+            except OSError as error:
+                write_line(reply, failure(error))
+                child.leave()
+                child.end(0)
+                return
+            if pid == 0:
+                run_child(job, self._limits, self._work, reply, theirs, parent)
+            self._children[pid] = child
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._limits.wall_seconds + _OVERRUN_SECONDS
 
     def _reap(self) -> None:
         while self._children:
@@ -137,62 +216,19 @@ class _Parent:
                 return
             child = self._children.pop(pid, None)
             if child is not None:
-                # A child that filled the pipe must not make the parent wait. Only now: they share the flag.
-                os.set_blocking(child.reply, False)
-                _write(child.reply, {"exit": os.waitstatus_to_exitcode(status)})
-                os.close(child.reply)
+                child.leave()
+                child.end(os.waitstatus_to_exitcode(status))
 
-    def _kill_overdue(self) -> None:
+    def _end_overdue(self) -> None:
         now = time.monotonic()
         for pid, child in self._children.items():
-            if child.deadline <= now:
-                child.deadline = now + _OVERRUN_SECONDS
+            if child.deadline > now:
+                continue
+            child.deadline = now + _OVERRUN_SECONDS
+            if child.reply is not None or child.jobs is None:
+                child.is_overdue = True
                 os.kill(pid, signal.SIGKILL)
-
-
-def _run_child(job: Job, limits: Limits, work: Work, reply: int, parent: int) -> NoReturn:
-    """All that happens in a child. It never returns into the parent's loop."""
-    exit_code = 1
-    try:
-        gc.disable()
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # The control socket and the pipes of others go: a child that was taken over must not reach them.
-        os.dup2(reply, _REPLY)
-        os.closerange(_REPLY + 1, _DESCRIPTORS)
-        _write(_REPLY, _do(job, limits, work, parent))
-        exit_code = 0
-    except BaseException:  # noqa: BLE001 (it must not return into the loop of the parent)
-        traceback.print_exc()
-    finally:
-        os._exit(exit_code)
-
-
-def _do(job: Job, limits: Limits, work: Work, parent: int) -> dict[str, object]:
-    try:
-        confine_process(limits, job.source.stat().st_size, parent)
-        # A camera's clock may be a time zone ahead.
-        latest = datetime.fromtimestamp(time.time(), UTC) + timedelta(days=1)
-        return {"result": work(job, limits, latest)}
-    except ImageRejected as rejected:
-        return _rejection(rejected)
-    except MemoryError:
-        return _rejection(too_much_memory())
-    except OSError as error:
-        return _failure(error)
-
-
-def _rejection(rejected: ImageRejected) -> dict[str, object]:
-    return {"rejected": {"code": rejected.code, "message": rejected.message}}
-
-
-def _failure(error: OSError) -> dict[str, object]:
-    return {"failed": {"errno": error.errno, "message": error.strerror or type(error).__name__}}
-
-
-def _write(reply: int, document: dict[str, object]) -> None:
-    with suppress(OSError):  # nobody waits for it any more, or the pipe is full of nonsense
-        os.write(reply, json.dumps(document).encode() + b"\n")
+            child.leave()
 
 
 if __name__ == "__main__":

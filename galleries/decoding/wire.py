@@ -6,8 +6,11 @@ import json
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from galleries.decoding.specs import SPECS
 
 ORIGINAL_NAME = "original"
 
@@ -20,12 +23,20 @@ class Job:
     """One picture to decode. `source` is read; `workdir` exists and has none of the files to be written.
 
     `offered`: renditions that came with the picture, by the name of their spec; nothing is known about them.
+    `group`: pictures of one may follow each other in one child; without it a picture has a child of its own.
     """
 
     source: Path
     workdir: Path
     keep_metadata: bool
     offered: Mapping[str, Path] = field(default_factory=dict)
+    group: str = ""
+
+    def remove_outputs(self) -> None:
+        """Of a try that came to nothing."""
+        for name in (ORIGINAL_NAME, *(spec.filename for spec in SPECS)):
+            with suppress(FileNotFoundError):
+                (self.workdir / name).unlink()
 
 
 def send_job(control: socket.socket, job: Job, reply: int) -> None:
@@ -36,6 +47,7 @@ def send_job(control: socket.socket, job: Job, reply: int) -> None:
             "workdir": os.fspath(job.workdir.absolute()),
             "keep_metadata": job.keep_metadata,
             "offered": {spec: os.fspath(path.absolute()) for spec, path in job.offered.items()},
+            "group": job.group,
         }
     ).encode()
     # The descriptor travels with the length alone: a stream has no message boundaries to attach it to.
@@ -55,7 +67,8 @@ def receive_job(control: socket.socket) -> tuple[Job, int] | None:
         return None
     fields = json.loads(body)
     offered = {spec: Path(path) for spec, path in fields["offered"].items()}
-    return Job(Path(fields["source"]), Path(fields["workdir"]), bool(fields["keep_metadata"]), offered), descriptors[0]
+    job = Job(Path(fields["source"]), Path(fields["workdir"]), bool(fields["keep_metadata"]), offered, fields["group"])
+    return job, descriptors[0]
 
 
 def _receive(control: socket.socket, length: int) -> bytes:

@@ -6,8 +6,9 @@ previews and second pictures of a JPEG, private chunks, creation times, and ever
 
 Each container has a module with `strip(data) -> parts`, which works by allow-list: what it does not know, it
 does not copy. They read hostile bytes, so each has its own cap on the number of pieces, walks the bytes once,
-and never recurses deeper than the format itself. A colour profile is kept as it is, texts inside included;
-bytes hidden inside the coded pixel data themselves are out of reach without re-encoding.
+and never recurses deeper than the format itself. A colour profile is kept as it is, texts inside included, but
+nothing behind its end, and nothing that is none; bytes hidden inside the coded pixel data themselves are out of
+reach without re-encoding.
 """
 
 import struct

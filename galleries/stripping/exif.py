@@ -5,7 +5,8 @@ import struct
 
 _ORIENTATION = 0x0112
 _ENTRY_BYTES = 12
-_FIELD_FORMATS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}  # the whole-number field types of TIFF
+# The whole-number field types of TIFF; 7 is "undefined", bytes of anything.
+_FIELD_FORMATS = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i"}
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 _UPRIGHT = 1
 _TURNED = range(2, 9)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from galleries.stripping.boxes import Box, BoxFile, Cursor
 from galleries.stripping.errors import CorruptContainer
+from galleries.stripping.icc import profile_length
 from galleries.stripping.spans import Span
 
 # Of the whole file. A 200-megapixel HEIC in tiles of 512 pixels has 800 items of one extent each; an extent
@@ -37,6 +38,7 @@ _PROPERTIES = frozenset(
     | {b"av1C", b"hvcC", b"lhvC", b"avcC", b"vvcC", b"evcC", b"j2kH", b"uncC", b"cmpd", b"icef"}
     | {b"clli", b"mdcv", b"cclv", b"amve", b"reve", b"ndwt", b"tols", b"oinf", b"subs", b"iscl"}
 )
+_PROFILES = (b"prof", b"rICC")
 _IN_FILE, _IN_IDAT = 0, 1
 
 
@@ -119,7 +121,21 @@ def _read_item_kinds(file: BoxFile, iinf: Box) -> dict[int, bytes]:
 def _scrub_properties(file: BoxFile, iprp: Box) -> None:
     for box in file.only({b"ipco", b"ipma"}, iprp.payload, iprp.end):
         if box.kind == b"ipco":
-            file.only(_PROPERTIES, box.payload, box.end)  # blanked ones keep their place in the count
+            for kept in file.only(_PROPERTIES, box.payload, box.end):  # blanked ones keep their place in the count
+                if kept.kind == b"colr":
+                    scrub_profile(file, kept)
+
+
+def scrub_profile(file: BoxFile, colr: Box) -> None:
+    """Zero what stands behind a colour profile, and blank a box whose profile is none."""
+    if file.buffer[colr.payload : colr.payload + 4] not in _PROFILES:
+        return
+    start = colr.payload + 4
+    length = profile_length(bytes(file.buffer[start : colr.end]))
+    if length:
+        file.zero(start + length, colr.end)
+    else:
+        file.blank(colr)
 
 
 def _read_locations(file: BoxFile, iloc: Box, spans: MediaSpans) -> list[_Location]:

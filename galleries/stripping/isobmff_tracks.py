@@ -6,7 +6,7 @@ from itertools import accumulate
 
 from galleries.stripping.boxes import Box, BoxFile
 from galleries.stripping.errors import CorruptContainer
-from galleries.stripping.isobmff_items import blank_data_references, blank_handler_name
+from galleries.stripping.isobmff_items import blank_data_references, blank_handler_name, scrub_profile
 from galleries.stripping.spans import Span
 
 # Samples of all tracks; 300 frames are what the gallery shows, a minute of video at 60 frames has 3,600.
@@ -42,6 +42,8 @@ _SAMPLE_ENTRY_BOXES = frozenset(
         b"colr",
         b"pasp",
         b"clap",
+        b"irot",
+        b"imir",
         b"pixi",
         b"ccst",
         b"auxi",
@@ -160,7 +162,9 @@ def _scrub_sample_entries(file: BoxFile, stsd: Box) -> None:
             raise CorruptContainer("isobmff: a sample entry is too short")
         name_start, name_end = _COMPRESSOR_NAME
         file.zero(entry.payload + name_start, entry.payload + name_end)
-        file.only(_SAMPLE_ENTRY_BOXES, entry.payload + _SAMPLE_ENTRY_BYTES, entry.end)
+        for box in file.only(_SAMPLE_ENTRY_BOXES, entry.payload + _SAMPLE_ENTRY_BYTES, entry.end):
+            if box.kind == b"colr":
+                scrub_profile(file, box)
 
 
 def _table(file: BoxFile, box: Box | None, skip: int, number: str, budget: _Budget) -> tuple[int, ...]:

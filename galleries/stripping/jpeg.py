@@ -6,11 +6,12 @@ skips them; bytes inside a scan are copied as they are.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from galleries.stripping.errors import CorruptContainer
 from galleries.stripping.exif import chosen_orientation, orientation_only
+from galleries.stripping.icc import profile_length
 
 # A progressive picture has about ten scans and a hundred segments; the worst test file has thousands of scans.
 MAX_SEGMENTS = 100_000
@@ -29,6 +30,7 @@ _END_OF_SCAN = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 _JFIF_BYTES = 14  # up to the thumbnail
 _ADOBE_BYTES = 12  # libjpeg ignores a shorter block
 _ICC_HEADER_BYTES = 14  # the name, then number and count of chunks
+_ICC_CHUNK_BYTES = 65_533 - _ICC_HEADER_BYTES  # what a segment holds besides
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +164,20 @@ def _keep_application_data(kept: _Kept, segment: _Segment, data: bytes) -> None:
         kept.adobe = _segment_bytes(_APP14, begins[:_ADOBE_BYTES])  # the last one decides the colour transform
 
 
-def _coherent_icc(kept: _Kept) -> list[memoryview]:
-    """The profile's chunks in their order, or nothing when they are no whole profile (readers ignore those)."""
+def _coherent_icc(kept: _Kept) -> Sequence[bytes | memoryview]:
+    """The profile's chunks in their order, without what is behind its end; nothing when they are no whole profile
+    (readers ignore those)."""
     chunks = sorted(kept.icc, key=lambda chunk: chunk[0])
-    if chunks and chunks[0][1] != len(chunks):
+    if not chunks or chunks[0][1] != len(chunks):
         return []
-    return [segment for _, _, segment in chunks]
+    head = 4 + _ICC_HEADER_BYTES  # marker and length before it
+    whole = b"".join(segment[head:] for _, _, segment in chunks)
+    profile = whole[: profile_length(whole)]
+    if profile and len(profile) == len(whole):
+        return [segment for _, _, segment in chunks]
+    parts = [profile[at : at + _ICC_CHUNK_BYTES] for at in range(0, len(profile), _ICC_CHUNK_BYTES)]
+    names = [b"ICC_PROFILE\0" + bytes((number, len(parts))) for number in range(1, len(parts) + 1)]
+    return [_segment_bytes(_APP2, name + part) for name, part in zip(names, parts, strict=True)]
 
 
 def _segment_bytes(marker: int, payload: bytes) -> bytes:

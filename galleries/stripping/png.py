@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from galleries.stripping.errors import CorruptContainer
 from galleries.stripping.exif import chosen_orientation, orientation_only
+from galleries.stripping.icc import profile_length
 
 # 64 MiB in data chunks of 8 KiB, as most encoders write them, are 8,192 chunks; some files have one a row.
 MAX_CHUNKS = 250_000
@@ -23,19 +24,19 @@ MAX_TEXT_BYTES = 1024 * 1024
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"acTL", b"fcTL", b"fdAT"})
-# The longest data that each may hold: more would be a hiding place.
+# How many bytes each may hold: more would be a hiding place, and over fewer strict readers stumble.
 _ANCILLARY = {
-    b"gAMA": 4,
-    b"cHRM": 32,
-    b"sRGB": 1,
-    b"cICP": 4,
-    b"mDCV": 24,
-    b"mDCv": 24,  # the spelling of the draft, still written by encoders
-    b"cLLI": 8,
-    b"cLLi": 8,
-    b"sBIT": 4,
-    b"bKGD": 6,
-    b"pHYs": 9,
+    b"gAMA": (4,),
+    b"cHRM": (32,),
+    b"sRGB": (1,),
+    b"cICP": (4,),
+    b"mDCV": (24,),
+    b"mDCv": (24,),  # the spelling of the draft, still written by encoders
+    b"cLLI": (8,),
+    b"cLLi": (8,),
+    b"sBIT": (1, 2, 3, 4),
+    b"bKGD": (1, 2, 6),
+    b"pHYs": (9,),
 }
 _TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _IEND = b"\0\0\0\0IEND\xaeB`\x82"
@@ -127,7 +128,7 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
 
 def _is_sound(view: memoryview, chunk: _Chunk) -> bool:
     """Whether an ancillary chunk is worth keeping: of its length, and its check sum right."""
-    if chunk.end_of_data - chunk.data > _ANCILLARY[chunk.kind]:
+    if chunk.end_of_data - chunk.data not in _ANCILLARY[chunk.kind]:
         return False
     stored = int.from_bytes(view[chunk.end_of_data : chunk.end], "big")
     return zlib.crc32(view[chunk.start + 4 : chunk.end_of_data]) == stored
@@ -141,11 +142,14 @@ def _renamed_profile(data: bytes, chunk: _Chunk) -> bytes:
     compressed = data[start : chunk.end_of_data]
     unpacker = zlib.decompressobj()
     try:
-        unpacker.decompress(compressed, MAX_PROFILE_BYTES)
+        profile = unpacker.decompress(compressed, MAX_PROFILE_BYTES)
     except zlib.error:
         return b""
-    if not unpacker.eof:
+    length = profile_length(profile)
+    if not unpacker.eof or not length:
         return b""
+    if length < len(profile):
+        return _chunk_bytes(b"iCCP", b"icc\0\0" + zlib.compress(profile[:length]))
     return _chunk_bytes(b"iCCP", b"icc\0\0" + compressed[: len(compressed) - len(unpacker.unused_data)])
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from galleries.stripping.errors import CorruptContainer
 from galleries.stripping.exif import chosen_orientation, orientation_only
+from galleries.stripping.icc import profile_length
 
 # A frame is two to four chunks; the longest real animations have a few thousand frames.
 MAX_CHUNKS = 250_000
@@ -97,7 +98,8 @@ def _chunks(view: memoryview, budget: _Budget) -> Iterator[_Chunk]:
 def _keep(picture: _Picture, chunk: _Chunk, budget: _Budget) -> None:
     animated = bool(picture.flags & _ANIMATION_FLAG)
     if chunk.kind == b"ICCP" and picture.flags & _ICC_FLAG and not picture.icc:
-        picture.icc = _chunk_parts(b"ICCP", [chunk.data])
+        length = profile_length(bytes(chunk.data))
+        picture.icc = _chunk_parts(b"ICCP", [chunk.data[:length]]) if length else []
     elif chunk.kind == b"EXIF" and picture.flags & _EXIF_FLAG and picture.exif is None:
         picture.exif = bytes(chunk.data)
     elif chunk.kind == b"XMP " and picture.flags & _XMP_FLAG and picture.xmp is None:

@@ -13,9 +13,11 @@ from datetime import datetime
 from galleries.decoding import server
 from galleries.decoding.job import run_job
 from galleries.decoding.limits import Limits
+from galleries.decoding.results import ImageRejected
 from galleries.decoding.wire import Job
 
 REPLY = 3  # the descriptor of the pipe in a child
+opened: list[str] = []  # pictures that this process has opened
 
 
 def work(job: Job, limits: Limits, latest: datetime) -> dict[str, object]:
@@ -23,8 +25,36 @@ def work(job: Job, limits: Limits, latest: datetime) -> dict[str, object]:
         fault, _, argument = file.read_bytes()[:4096].partition(b":")
         if fault in FAULTS:
             (job.source.parent / "child.pid").write_text(str(os.getpid()))
+            with (job.source.parent / "tries").open("a") as tries:
+                tries.write(".")
             FAULTS[fault](job, argument.decode())
+    opened.append(job.source.name)
     return run_job(job, limits, latest)
+
+
+def good(job: Job, argument: str) -> None:
+    """None, after all."""
+    job.source.write_bytes((job.source.parent / "good.jpg").read_bytes())
+
+
+def after_others(job: Job, argument: str) -> None:
+    """Another fault, in a process that has opened pictures before."""
+    if opened:
+        fault, _, argument = argument.partition(":")
+        FAULTS[fault.encode()](job, argument)
+    good(job, "")
+
+
+def grow(job: Job, argument: str) -> None:
+    len(b"x" * (200 * 1024 * 1024))
+    good(job, "")
+
+
+def work_for(job: Job, argument: str) -> None:
+    """Seconds of processor time."""
+    while time.process_time() < float(argument):
+        pass
+    good(job, "")
 
 
 def segfault(job: Job, argument: str) -> None:
@@ -33,6 +63,11 @@ def segfault(job: Job, argument: str) -> None:
 
 def use_memory(job: Job, argument: str) -> None:
     len([bytes(1 << 28) for _ in range(16)])
+
+
+def be_killed(job: Job, argument: str) -> None:
+    """By the kernel, when memory is short."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def sleep(job: Job, argument: str) -> None:
@@ -80,7 +115,11 @@ def kill_parent(job: Job, argument: str) -> None:
         marker.touch()
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(3600)
-    job.source.write_bytes((job.source.parent / "good.jpg").read_bytes())
+    good(job, argument)
+
+
+def refuse(job: Job, argument: str) -> None:
+    raise ImageRejected("corrupt_image", "This file is damaged or not complete.")
 
 
 def tell(job: Job, argument: str) -> None:
@@ -94,7 +133,9 @@ def tell(job: Job, argument: str) -> None:
         "limits": {name: resource.getrlimit(getattr(resource, name)) for name in LIMITS},
     }
     (job.source.parent / "facts.json").write_text(json.dumps(facts))
-    os._exit(0)
+    if argument.strip() != "and open":
+        os._exit(0)
+    good(job, "")
 
 
 def overlap(job: Job, argument: str) -> None:
@@ -119,8 +160,14 @@ def is_open(descriptor: int) -> bool:
 LIMITS = ("RLIMIT_CPU", "RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_CORE", "RLIMIT_NOFILE")
 
 FAULTS = {
+    b"good": good,
+    b"after_others": after_others,
+    b"grow": grow,
+    b"work_for": work_for,
+    b"refuse": refuse,
     b"segfault": segfault,
     b"use_memory": use_memory,
+    b"be_killed": be_killed,
     b"sleep": sleep,
     b"sleep_deaf": sleep_deaf,
     b"spin": spin,

@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,60 +15,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from galleries.decoding import DecodedImage, Decoder, DecoderUnavailable, ImageRejected, Limits
+from galleries.decoding import DecodedImage, Decoder, DecoderUnavailable, ImageRejected
 from galleries.decoding.client import PROJECT_ROOT
-
-# One second instead of twenty: the limits are what is tested, not their size.
-LIMITS = replace(Limits(), cpu_seconds=1, wall_seconds=2)
-
-
-@pytest.fixture(scope="module")
-def faulty() -> Iterator[Decoder]:
-    decoder = Decoder(LIMITS, server_module="tests.decoding.faulty_server")
-    yield decoder
-    decoder.close()
-
-
-@pytest.fixture
-def good(tmp_path: Path) -> Path:
-    path = tmp_path / "good.jpg"
-    Image.new("RGB", (64, 48), "teal").save(path)
-    return path
-
-
-@pytest.fixture
-def fault(tmp_path: Path) -> Callable[[str], Path]:
-    def write(text: str) -> Path:
-        path = tmp_path / "fault"
-        path.write_text(text)
-        return path
-
-    return write
+from tests.decoding.conftest import LIMITS
+from tests.decoding.processes import is_running, wait_until
 
 
 def decode(decoder: Decoder, source: Path, name: str = "out") -> DecodedImage:
     workdir = source.parent / name
     workdir.mkdir()
     return decoder.decode(source, workdir, keep_metadata=False)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    status = Path(f"/proc/{pid}/stat")
-    # A zombie that nobody reaps (no init in a container) is as good as gone.
-    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 @pytest.mark.parametrize(

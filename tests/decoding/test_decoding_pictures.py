@@ -357,6 +357,14 @@ def test_time_and_camera_are_read(decode: Decode) -> None:
         assert decoded.camera == "Canon EOS? 5D"
 
 
+@pytest.mark.parametrize("original", [None, "0000:00:00 00:00:00", "    :  :     :  :  ", "2024:02:30 12:00:00"])
+def test_time_of_digitizing_counts_where_no_other_is_told(original: str | None, decode: Decode) -> None:
+    tags = {"DateTimeDigitized": "2018:01:02 03:04:05", "OffsetTimeDigitized": "+02:00"}
+    tags |= {"DateTimeOriginal": original} if original else {}
+    decoded = decode(encode(Image.new("RGB", (60, 40)), "JPEG", exif=make_exif(1, **tags)))
+    assert decoded.taken_at == datetime(2018, 1, 2, 1, 4, 5, tzinfo=UTC)
+
+
 def test_good_png_with_a_broken_exif_text_is_taken(decode: Decode) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("Raw profile type exif", "\nexif\n  20\nnot hex at all\n")
@@ -379,6 +387,10 @@ def test_cut_off_exif_never_fails_the_upload(length: int, decode: Decode) -> Non
         ("2024:05:31 23:59:59", "+99:99", datetime(2024, 5, 31, 23, 59, 59, tzinfo=UTC)),
         ("2024:05:31 23:59:59", "Z", datetime(2024, 5, 31, 23, 59, 59, tzinfo=UTC)),
         ("2024-05-31 23:59", "", datetime(2024, 5, 31, 23, 59, tzinfo=UTC)),
+        ("2024:05:31 23:59:59.25", "", datetime(2024, 5, 31, 23, 59, 59, tzinfo=UTC)),
+        ("2024-05-31T23:59:59Z", "+02:00", datetime(2024, 5, 31, 23, 59, 59, tzinfo=UTC)),
+        ("2024:05:31 23:59:59+02:00", "", datetime(2024, 5, 31, 21, 59, 59, tzinfo=UTC)),
+        ("2024-05-31T23:59:59.250 -0930", "+02:00", datetime(2024, 6, 1, 9, 29, 59, tzinfo=UTC)),
         ("1904:01:01 00:00:00", "", datetime(1904, 1, 1, tzinfo=UTC)),
         ("0000:00:00 00:00:00", "", None),
         ("0001:01:01 00:00:00", "+14:00", None),

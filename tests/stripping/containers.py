@@ -82,7 +82,7 @@ def decode(data: bytes) -> Decoded | None:
     try:
         with open_picture(data) as image:
             image.load()
-            size, mode, icc = image.size, image.mode, image.info.get("icc_profile")
+            size, mode, icc = image.size, image.mode, read_profile(image.info.get("icc_profile"))
             first = _digest(image)
             upright = _upright(image)
             upright_digest = first if upright is image else _digest(upright)
@@ -90,6 +90,17 @@ def decode(data: bytes) -> Decoded | None:
     except BROKEN:
         return None
     return Decoded(size, mode, tuple(frames), upright.size, upright_digest, icc)
+
+
+def read_profile(icc: bytes | None) -> bytes | None:
+    """What a colour manager takes of a profile: nothing of what is none, and nothing behind its end."""
+    return icc[: int.from_bytes(icc[:4], "big")] if icc and icc[36:40] == b"acsp" else None
+
+
+def profile(text: bytes = b"") -> bytes:
+    """What begins like a profile, and has no colours."""
+    length = 132 + len(text)
+    return struct.pack(">I32x4s", length, b"acsp").ljust(132, b"\0") + text
 
 
 def _further_frames(image: Image.Image) -> Iterator[str]:

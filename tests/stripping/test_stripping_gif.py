@@ -57,6 +57,13 @@ def test_gif_loop_count_is_kept_without_what_follows_it() -> None:
     assert strip(with_block(loop + b"\x07private\0"), "gif") == with_block(loop + b"\0")
 
 
+def test_gif_frame_keeps_its_control_without_what_follows_it() -> None:
+    control = GIF.index(b"!\xf9\x04")
+    end = control + 7
+    assert strip(GIF[:end] + b"\x07private" + GIF[end:], "gif") == GIF
+    assert strip(with_block(b"!\xf9\x07private\0"), "gif") == GIF, "of another length it controls nothing"
+
+
 def test_gif_profile_is_kept() -> None:
     source = with_block(application(b"ICCRGBG1012", sub_blocks(b"profile" * 90)))
     assert strip(source, "gif") == source

@@ -16,6 +16,7 @@ from tests.stripping.containers import (
     full_box,
     open_picture,
     private_info,
+    profile,
     saved,
     segment,
     strip,
@@ -110,6 +111,30 @@ def test_track_of_pictures_that_does_not_say_so_is_corrupt(changed: tuple[int, b
         strip(data, "avif")
 
 
+# What a track may tell: box, where in its content, how many bytes.
+TOLD_BY_TRACKS = [
+    (b"mvhd", 4, 16),
+    (b"tkhd", 4, 16),
+    (b"mdhd", 4, 16),
+    (b"hdlr", 24, 8),
+    (b"av01", 42, 32),
+    (b"priv", 0, 8),
+]
+
+
+@pytest.mark.parametrize("told", TOLD_BY_TRACKS, ids=lambda told: told[0].decode())
+def test_track_of_pictures_loses_times_names_and_unknown_boxes(told: tuple[bytes, int, int]) -> None:
+    kind, skip, length = told
+    tracks = ANIMATED.index(b"moov")
+    data = ANIMATED[:tracks] + ANIMATED[tracks:].replace(b"ccst", b"priv")
+    start = data.index(kind, tracks) + 4 + skip
+    data = data[:start] + b"private".ljust(length, b"!") + data[start + length :]
+    stripped = strip(data, "avif")
+    assert stripped[start : start + length] == bytes(length)
+    assert len(stripped) == len(data)
+    assert decode(stripped) == decode(ANIMATED)
+
+
 def test_track_of_anything_but_pictures_is_blanked_whole() -> None:
     tables = box(b"stbl", full_box(b"stsd", 0, struct.pack(">I", 1), box(b"mp4a", SECRET)))
     handler = full_box(b"hdlr", 0, bytes(4), b"soun", SECRET)
@@ -141,7 +166,16 @@ def test_isobmff_items_inside_meta_are_kept_or_zeroed_alike() -> None:
     assert b"private" not in stripped
 
 
-JPEG = saved("JPEG", quality=80, icc_profile=b"profile of a screen")
+@pytest.mark.parametrize("kind", [b"prof", b"rICC"])
+def test_isobmff_profile_has_nothing_behind_its_end(kind: bytes) -> None:
+    colours = box(b"colr", kind, profile(b"of a screen"), SECRET)
+    none = box(b"colr", kind, SECRET * 9)
+    stripped = strip(FTYP + meta(Item(1, b"grid", 0, 4, method=1), properties=colours + none, idat=b"grid"), "heic")
+    assert kind + profile(b"of a screen") + bytes(len(SECRET)) + struct.pack(">I", len(none)) + b"free" in stripped
+    assert b"private" not in stripped
+
+
+JPEG = saved("JPEG", quality=80, icc_profile=profile(b"of a screen"))
 TOLD = after_soi(
     JPEG,
     segment(0xE1, b"Exif\0\0" + tiff(6)),
@@ -204,6 +238,23 @@ def test_isobmff_box_that_is_not_needed_becomes_free_space(kind: bytes) -> None:
     assert len(stripped) == len(data)
     assert stripped.count(struct.pack(">I", len(extra)) + b"free" + bytes(len(SECRET))) == 2
     assert b"private" not in stripped
+
+
+def test_isobmff_list_of_items_holds_nothing_else() -> None:
+    data = build([(b"av01", 0, len(PIXELS)), (b"mime", len(PIXELS), len(SECRET))], PIXELS + SECRET)
+    second = data.rindex(b"infe")
+    stripped = strip(data[:second] + b"priv" + data[second + 4 :], "heic")
+    assert stripped[second : second + 4] == b"free"
+    assert b"private" not in stripped
+
+
+def test_isobmff_address_of_another_file_is_zeroed() -> None:
+    references = box(b"dinf", full_box(b"dref", 0, struct.pack(">I", 1), full_box(b"url ", 0, SECRET)))
+    data = build([(b"av01", 0, len(PIXELS))], PIXELS, extra=references)
+    stripped = strip(data, "heic")
+    assert len(stripped) == len(data)
+    assert b"private" not in stripped
+    assert full_box(b"url ", 0, bytes(len(SECRET))) in stripped
 
 
 def test_isobmff_file_ends_with_its_last_needed_box() -> None:

@@ -5,11 +5,21 @@ import struct
 import pytest
 
 from galleries.stripping import CorruptContainer
-from tests.stripping.containers import ORIENTATION, after_soi, decode, open_picture, saved, segment, strip, tiff
+from tests.stripping.containers import (
+    ORIENTATION,
+    after_soi,
+    decode,
+    open_picture,
+    profile,
+    saved,
+    segment,
+    strip,
+    tiff,
+)
 
 JPEG = saved("JPEG", quality=80)
 PROGRESSIVE = saved("JPEG", progressive=True)
-ICC = b"profile of a screen" * 3
+ICC = profile(b"profile of a screen" * 3)
 
 
 def test_jpeg_without_metadata_stays_as_it_is() -> None:
@@ -56,15 +66,34 @@ def test_jpeg_orientation_is_taken_from_xmp_only_when_exif_has_none() -> None:
 
 
 def test_jpeg_profile_is_kept_in_all_its_chunks() -> None:
-    first, second = (segment(0xE2, b"ICC_PROFILE\0" + bytes((number, 2)) + ICC) for number in (1, 2))
+    halves = (ICC[:90], ICC[90:])
+    first, second = (segment(0xE2, b"ICC_PROFILE\0" + bytes((n, 2)) + half) for n, half in enumerate(halves, 1))
     stripped = strip(after_soi(JPEG, second, segment(0xFE, b"private"), first), "jpeg")
     with open_picture(stripped) as image:
-        assert image.info["icc_profile"] == ICC + ICC
+        assert image.info["icc_profile"] == ICC
     assert len(stripped) == len(JPEG) + len(first) + len(second)
 
 
 def test_jpeg_profile_with_a_missing_chunk_is_dropped() -> None:
     assert strip(after_soi(JPEG, segment(0xE2, b"ICC_PROFILE\0\x01\x02" + ICC)), "jpeg") == JPEG
+
+
+def test_jpeg_profile_has_nothing_behind_its_end() -> None:
+    long = profile(b"long" * 20_000)
+    for icc in (ICC, long):
+        data = icc + b"private" * 9
+        parts = [data[at : at + 60_000] for at in range(0, len(data), 60_000)]
+        names = [b"ICC_PROFILE\0" + bytes((number, len(parts))) for number in range(1, len(parts) + 1)]
+        stripped = strip(after_soi(JPEG, *map(segment, [0xE2] * len(parts), map(bytes.__add__, names, parts))), "jpeg")
+        with open_picture(stripped) as image:
+            assert image.info["icc_profile"] == icc
+        assert b"private" not in stripped
+        assert strip(stripped, "jpeg") == stripped
+
+
+def test_jpeg_profile_that_is_none_is_dropped() -> None:
+    for icc in (b"", b"private" * 40, profile()[:131], b"\0" * 4 + profile()[4:]):
+        assert strip(after_soi(JPEG, segment(0xE2, b"ICC_PROFILE\0\1\1" + icc)), "jpeg") == JPEG
 
 
 def test_jpeg_jfif_keeps_its_density_and_loses_its_thumbnail() -> None:
@@ -87,9 +116,11 @@ def test_jpeg_ends_with_its_first_picture(trailer: bytes) -> None:
 
 
 def test_jpeg_metadata_between_scans_is_dropped() -> None:
+    """And turns nothing: decoders do not read it there."""
     second_scan = PROGRESSIVE.index(b"\xff\xda", PROGRESSIVE.index(b"\xff\xda") + 2)
     between = PROGRESSIVE.rindex(b"\xff\xc4", 0, second_scan)  # the tables of the second scan
-    data = PROGRESSIVE[:between] + segment(0xFE, b"private") + segment(0xE1, b"Exif\0\0") + PROGRESSIVE[between:]
+    late = segment(0xFE, b"private") + segment(0xE1, b"Exif\0\0" + tiff(6))
+    data = PROGRESSIVE[:between] + late + PROGRESSIVE[between:]
     assert strip(data, "jpeg") == PROGRESSIVE
 
 

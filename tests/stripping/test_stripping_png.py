@@ -11,6 +11,7 @@ from tests.stripping.containers import (
     open_picture,
     png_chunk,
     png_chunks,
+    profile,
     saved,
     strip,
     tiff,
@@ -74,11 +75,23 @@ def test_png_chunk_that_decides_how_it_looks_is_kept(kind: bytes, data: bytes) -
 
 
 def test_png_profile_keeps_its_bytes_under_a_neutral_name() -> None:
-    packed = zlib.compress(b"the profile" * 20)
+    packed = zlib.compress(profile(b"the profile" * 20))
     source = with_chunks(png_chunk(b"iCCP", b"Screen of Alice\0\0" + packed + b"private"))
     stripped = strip(source, "png")
     assert dict(png_chunks(stripped))[b"iCCP"] == b"icc\0\0" + packed
     assert decode(stripped) == decode(source)
+
+
+def test_png_profile_has_nothing_behind_its_end() -> None:
+    packed = [zlib.compress(profile(b"the profile") + more) for more in (b"", b"private")]
+    kept = [
+        dict(png_chunks(strip(with_chunks(png_chunk(b"iCCP", b"x\0\0" + each)), "png")))[b"iCCP"] for each in packed
+    ]
+    assert [zlib.decompress(each[5:]) for each in kept] == [profile(b"the profile")] * 2
+
+
+def test_png_profile_that_is_none_is_dropped() -> None:
+    assert strip(with_chunks(png_chunk(b"iCCP", b"x\0\0" + zlib.compress(b"private" * 40))), "png") == PNG
 
 
 def test_png_profile_that_unpacks_without_end_is_dropped() -> None:

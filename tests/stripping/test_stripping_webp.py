@@ -10,6 +10,7 @@ from tests.stripping.containers import (
     ORIENTATION,
     decode,
     open_picture,
+    profile,
     riff_chunk,
     riff_chunks,
     saved,
@@ -56,9 +57,13 @@ def test_webp_exif_without_its_flag_turns_nothing() -> None:
 
 
 def test_webp_profile_is_kept_and_flagged_only_when_it_was_visible() -> None:
-    profile = riff_chunk(b"ICCP", b"a profile")
-    assert strip(webp(header(ICC | ALPHA), profile, PICTURE), "webp") == webp(header(ICC | ALPHA), profile, PICTURE)
-    assert strip(webp(header(0), profile, PICTURE), "webp") == webp(header(0), PICTURE)
+    kept = webp(header(ICC | ALPHA), riff_chunk(b"ICCP", profile(b"a profile")), PICTURE)
+    assert strip(kept, "webp") == kept
+    longer = riff_chunk(b"ICCP", profile(b"a profile") + b"private")
+    assert strip(webp(header(ICC | ALPHA), longer, PICTURE), "webp") == kept
+    private = riff_chunk(b"ICCP", b"private" * 40)
+    assert strip(webp(header(ICC | ALPHA), private, PICTURE), "webp") == webp(header(ALPHA), PICTURE)
+    assert strip(webp(header(0), riff_chunk(b"ICCP", profile()), PICTURE), "webp") == webp(header(0), PICTURE)
     assert strip(webp(header(ICC), PICTURE), "webp") == webp(header(0), PICTURE)
 
 
@@ -67,7 +72,7 @@ def test_webp_frames_keep_only_their_pictures() -> None:
     animated = saved("WEBP", save_all=True, append_images=frames, duration=[10, 20, 30, 40])
     chunks = riff_chunks(animated)
     private = riff_chunk(b"PRIV", b"private")
-    source = webp(*(riff_chunk(kind, data + private * (kind == b"ANMF")) for kind, data in chunks), private)
+    source = webp(*(riff_chunk(kind, data + private * (kind in {b"ANIM", b"ANMF"})) for kind, data in chunks), private)
     assert private in source
     assert strip(source, "webp") == animated
     assert decode(animated) == decode(source)
