@@ -29,9 +29,11 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    from gallery_site.runner.listening import CannotListen
+
     try:
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as wrong:
+    except (ImproperlyConfigured, CannotListen) as wrong:
         print(wrong, file=sys.stderr)
         sys.exit(2)
 

@@ -22,8 +22,8 @@ Request = dict[str, Any]
 INDEX = "by_due"
 SHARDS = tuple(f"{number:02d}" for number in range(16))
 GALLERY = "GALLERY"
-# The year 5138; a time in milliseconds is beyond it since 1973.
-LATEST = 100_000_000_000
+# The end of the year 9999, the last moment that a row can hold; a time in milliseconds is beyond it since 1978.
+LATEST = 253_402_300_800
 # The grace that sites and sweep agreed on, and what a sweep remembers until its second visit.
 STATE_KEY: Item = {"pk": {"S": "STATE"}, "sk": {"S": "SWEEP"}}
 
@@ -241,7 +241,7 @@ def _whole(item: Mapping[str, Any], name: str) -> int:
 
 def _time(item: Mapping[str, Any], name: str) -> int:
     number = _decimal(item, name)
-    if number >= LATEST:
+    if number > LATEST:
         raise Malformed(f"{name} is not in seconds")
     return math.ceil(number)
 

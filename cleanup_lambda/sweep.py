@@ -132,7 +132,7 @@ def sweep(
         point("sweep.listed")
         claimed = source.claim(batch)
         _count(report, claimed)
-        report.skipped += len(batch) - len(claimed.done) - claimed.failed - claimed.late
+        report.skipped += _not_ours(batch, claimed)
         point("sweep.claimed")
         if claimed.late:  # what is claimed is the next run's
             break
@@ -140,6 +140,7 @@ def sweep(
         point("sweep.objects")
         dropped = source.drop(emptied)
         _count(report, dropped)
+        report.skipped += _not_ours(emptied, dropped)
         point("sweep.emptied")
         report.deleted += len(dropped.done)
         report.bytes += sum(item.size for item in dropped.done)
@@ -152,6 +153,10 @@ def sweep(
 def _count(report: Report, step: Step) -> None:
     report.failed += step.failed
     report.remaining = report.remaining or step.late > 0
+
+
+def _not_ours(batch: Sequence[Due], step: Step) -> int:
+    return len(batch) - len(step.done) - step.failed - step.late
 
 
 def _empty(claimed: Sequence[Due], objects: ObjectStore, report: Report) -> list[Due]:

@@ -66,6 +66,10 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         saving = dict.fromkeys(("show_save", "show_save_and_continue"), bool(self.editable))
         return super().changeform_view(request, object_id, form_url, (extra_context or {}) | saving)
 
+    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
+        """What was written here, and nothing else of the row: uploads and sweeps change it meanwhile."""
+        obj.save(update_fields=form.changed_data)
+
     def log_each(self, request: HttpRequest, objects: list[Any], message: str) -> None:
         """One log entry an object."""
         for each in objects:

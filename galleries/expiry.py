@@ -52,10 +52,10 @@ def _too_late(field_name: str) -> Problem:
 
 
 def set_expiry(
-    image: Image, expires_at: datetime | None, now: datetime, seen: int | None = None, filename: str | None = None
+    image: Image, expires_at: datetime | None, now: datetime, seen: Image | None = None, filename: str | None = None
 ) -> Image:
-    """Change the promise for one image, whichever way; returns the row as it is then. ``seen``: only when the row still
-    has this version. ``filename``: its name, changed with the promise or not at all.
+    """Change the promise for one image, whichever way; returns the row as it is then. ``seen``: only when the row is
+    still as it was read into this. ``filename``: its name, changed with the promise or not at all.
 
     Somebody else who changes the promise at the same moment is taken to have come after: theirs stands.
 
@@ -130,7 +130,7 @@ def is_later(new: datetime | None, old: datetime | None) -> bool:
 
 
 def _extend(
-    image: Image, expires_at: datetime | None, now: datetime, seen: int | None, also: Mapping[str, Any]
+    image: Image, expires_at: datetime | None, now: datetime, seen: Image | None, also: Mapping[str, Any]
 ) -> Image | None:
     """The row as it is then; None: somebody else had it kept as long or longer already."""
     later = Q(expires_at__isnull=False) if expires_at is None else Q(expires_at__lt=expires_at)
@@ -154,7 +154,7 @@ def _is_kept_until(image: Image, expires_at: datetime | None) -> bool:
 
 
 def _shorten(
-    image: Image, expires_at: datetime | None, now: datetime, seen: int | None, also: Mapping[str, Any]
+    image: Image, expires_at: datetime | None, now: datetime, seen: Image | None, also: Mapping[str, Any]
 ) -> Image | None:
     """The row as it is then; None: somebody else was faster."""
     this = Q(id=image.id) & UNHIDDEN & unexpired(now) & unchanged_since(seen)
@@ -163,7 +163,7 @@ def _shorten(
     return Image.objects.select_related("gallery").get(id=image.id)
 
 
-def _overtaken(image: Image, seen: int | None) -> Image:
+def _overtaken(image: Image, seen: Image | None) -> Image:
     """The row as somebody else left it.
 
     Raises:

@@ -18,7 +18,7 @@ from galleries import crash
 from galleries.counting import bump, lock_galleries
 from galleries.metadata import Promise, Published, RecordsUnavailable, records
 from galleries.models import Gallery, Image, OutboxEntry
-from galleries.models.image import UNHIDDEN
+from galleries.models.image import UNHIDDEN, unchanged_since
 from galleries.outbox import is_behind, publish_image
 from galleries.problems import Problem
 
@@ -33,15 +33,15 @@ class Lengthening:
     ``condition(now)`` is what must hold of the row at each of the two transactions, by the clock of that moment
     (columns of the row alone: a join would become a subquery, which PostgreSQL does not check again after waiting for
     the row); ``changes(image)`` what is confirmed; ``too_late`` the refusal when it does not hold any more; ``seen``
-    the version that the row must still have when that was asked for; ``also``: columns that change with it, of which
-    the record learns through the outbox.
+    the row as it must still be when that was asked for; ``also``: columns that change with it, of which the record
+    learns through the outbox.
     """
 
     condition: Callable[[datetime], Q]
     changes: Callable[[Image], dict[str, Any]]
     too_late: Problem
     gallery_present: bool = False
-    seen: int | None = None
+    seen: Image | None = None
     also: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -58,7 +58,7 @@ def lengthen(image: Image, how: Lengthening) -> Image:
         if reserved is None:
             _catch_up(image)
             continue
-        how = _expecting(how, reserved.version)
+        how = _expecting(how, reserved)
         crash.point("lengthen.reserved")
         changes = how.changes(reserved)
         ends = (changes.get("expires_at", reserved.expires_at), changes["due_at"])
@@ -70,16 +70,16 @@ def lengthen(image: Image, how: Lengthening) -> Image:
             raise Problem("unavailable", retry_after=5)
         if answer is Published.ABSENT:
             _catch_up(image)
-            how = _expecting(how, reserved.version + 1)  # our reservation was given up for that
+            reserved.version, reserved.reserved = reserved.version + 1, False  # given up for that; it may be how.seen
         if answer is Published.HELD and _confirm(reserved, how, changes):
             crash.point("lengthen.confirmed")
             return Image.objects.select_related("gallery").get(id=image.id)
     raise Problem("unavailable", retry_after=1)
 
 
-def _expecting(how: Lengthening, version: int) -> Lengthening:
-    """The same, where a version is asked for, after our own step has made it ``version``."""
-    return how if how.seen is None else replace(how, seen=version)
+def _expecting(how: Lengthening, reserved: Image) -> Lengthening:
+    """The same, where the row is asked for as it was seen, after our own step has made it ``reserved``."""
+    return how if how.seen is None else replace(how, seen=reserved)
 
 
 def _catch_up(image: Image) -> None:
@@ -100,8 +100,7 @@ def _reserve(image: Image, how: Lengthening) -> Image | None:
         if how.gallery_present and not Gallery.objects.present().filter(id=image.gallery_id).exists():
             raise how.too_late
         rows = Image.objects.filter(how.condition(now), id=image.id)
-        unchanged = rows if how.seen is None else rows.filter(version=how.seen)
-        if unchanged.update(version=F("version") + 1, reserved=True) == 0:
+        if rows.filter(unchanged_since(how.seen)).update(version=F("version") + 1, reserved=True) == 0:
             raise Problem("precondition_failed") if rows.exists() else how.too_late
         if records().enabled and is_behind(image.id, now):
             transaction.set_rollback(True)

@@ -16,6 +16,7 @@ from django.conf import settings
 
 from galleries.media import CONTENT_TYPES
 from galleries.models import Image, State
+from galleries.receiving import upload_folder
 from galleries.storage import LocalMediaStorage, MediaStorage, ObjectExists, ObjectMissing
 from galleries.walking import walk_rows
 
@@ -80,7 +81,8 @@ def move_objects(
     """
     moved = Moved()
     there = {each.key for each in target.walk()}
-    with tempfile.TemporaryDirectory(dir=_workplace()) as folder:
+    # On the disk of photos, so that a file is linked into its place and not copied twice.
+    with tempfile.TemporaryDirectory(dir=upload_folder()) as folder:
         for promise in _promises():
             moved.objects += 1
             if not apply:
@@ -126,13 +128,6 @@ def _promises() -> Iterator[_Promise]:
         yield _Promise(image.original_key, image.content_type, image.stored_sha256)
         for spec in () if image.taken_down_at else image.rendition_sizes:
             yield _Promise(image.rendition_key(spec), CONTENT_TYPES[spec], "")
-
-
-def _workplace() -> Path:
-    """On the disk of photos, so that a file is linked into its place and not copied twice."""
-    folder = Path(settings.UPLOAD_DIR)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _fetch(store: MediaStorage, key: str, place: Path) -> str:

@@ -28,11 +28,11 @@ TOO_LATE = "It is too late to bring this back."
 
 
 def remove_images(
-    galleries: Gallery | Iterable[Gallery], ids: Sequence[UUID], now: datetime, seen: int | None = None
+    galleries: Gallery | Iterable[Gallery], ids: Sequence[UUID], now: datetime, seen: Image | None = None
 ) -> int:
     """Hide these images at once; restorable for the restore window. Returns how many were not removed before.
 
-    ``seen``: only what still has this version.
+    ``seen``: only what is still as it was read into this.
     """
     places = [galleries] if isinstance(galleries, Gallery) else galleries
     condition = Q(state=State.READY, removed_at=None) & unchanged_since(seen)

@@ -14,9 +14,9 @@ from galleries.models.image import unchanged_since
 from galleries.problems import Problem
 
 
-def rename_image(image: Image, filename: str, now: datetime, seen: int | None = None) -> None:
+def rename_image(image: Image, filename: str, now: datetime, seen: Image | None = None) -> None:
     """Call ``image`` what ``filename`` is when cleaned; the record learns of it through the outbox. ``seen``: only when
-    the row still has this version.
+    the row is still as it was read into this.
 
     Raises:
         Problem: not_found when it is not live any more, precondition_failed when it is not as seen.

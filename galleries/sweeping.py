@@ -24,7 +24,8 @@ from galleries import crash
 from galleries.counting import change_images, lock_galleries
 from galleries.invalidating import forget
 from galleries.metadata import records
-from galleries.models import Gallery, Image, ImageQuerySet, Receipt, State, SweepHold, Usage
+from galleries.models import Gallery, Image, ImageQuerySet, State, SweepHold, Usage
+from galleries.receipts import RECEIPT_FIELDS, write_receipts
 from galleries.storage import StorageError, media_storage
 from galleries.uploads import retirement
 
@@ -32,31 +33,23 @@ log = logging.getLogger(__name__)
 
 REAP_AFTER = timedelta(hours=1)  # an upload that has been pending for so long is dead: > 10 x the request limit
 LINGER = timedelta(minutes=15)  # L of LIFECYCLE: longer than any request, worker step or retry
+WAIT_COUNTS_FOR = timedelta(days=1)  # of somebody who sweeps by hand, until their second visit
 PAGE = 500  # rows read, claimed and emptied at a time: two waits for the disk, and some 20 ms of the one writer's time
 LISTED = ("gallery", "extension", "renditions", "bytes")  # what the deletion of an image needs to know of it
-RECEIVED = (
-    "gallery",
-    "filename",
-    "bytes",
-    "created_at",
-    "due_at",
-    "expires_at",
-    "removed_at",
-    "taken_down_at",
-    "touched_at",
-)
-LAYERS, LAYERS_WITH_RECORD = "files, row", "files, record, row"
+ALL_ROWS = "rows"  # as the place of a hold of the site's own sweep begins
 
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """What to sweep: everything due at ``cutoff`` (``now`` less the grace), of one gallery or of all."""
+    """What to sweep: everything due at ``cutoff`` (``now`` less the grace, the site's or, by hand, another one), of one
+    gallery or of all."""
 
     now: datetime
     cutoff: datetime
     gallery: UUID | None = None
     limit: int | None = None
     allow_mass: bool = False
+    own_grace: bool = False
 
 
 def make_plan(
@@ -69,7 +62,7 @@ def make_plan(
 ) -> SweepPlan:
     """The usual plan: the grace of the settings unless ``older_than`` replaces it."""
     grace = settings.GRACE if older_than is None else older_than
-    return SweepPlan(now, now - grace, gallery, limit, allow_mass)
+    return SweepPlan(now, now - grace, gallery, limit, allow_mass, own_grace=older_than is not None)
 
 
 def due_images(plan: SweepPlan) -> Q:
@@ -293,11 +286,10 @@ def _empty_rows(batch: Sequence[Due], now: datetime) -> Step:
     crash.point("sweep.recorded")
     with transaction.atomic():
         locked = Image.objects.select_for_update().filter(id__in=ids, state=State.DELETING).order_by("id")
-        rows = _with_galleries(locked.only(*RECEIVED))
+        rows = _with_galleries(locked.only(*RECEIPT_FIELDS))
         hit = Image.objects.filter(id__in=[row.id for row in rows]).update(state=State.EMPTIED, touched_at=now)
         _release(rows)
-        receipts = [_receipt(row, reason, now) for row in rows if (reason := _reason(row))]
-        Receipt.objects.bulk_create(receipts, ignore_conflicts=True)
+        write_receipts(rows, now)
     assert hit == len(rows)  # noqa: S101 (the rows are locked)
     done = {row.hex for row in rows}
     return Step([item for item in batch if item.id in done], failed=len(left))
@@ -311,41 +303,17 @@ def _release(rows: Sequence[Image]) -> None:
         Usage.release(owner, sum(owners[owner]), len(owners[owner]))
 
 
-def _receipt(image: Image, reason: Receipt.Reason, now: datetime) -> Receipt:
-    return Receipt(
-        owner_id=image.gallery.owner_id,
-        gallery=image.gallery_id,
-        gallery_title=image.gallery.title,
-        image=image.id,
-        filename=image.filename,
-        bytes=image.bytes,
-        reason=reason,
-        layers=LAYERS_WITH_RECORD if records().enabled else LAYERS,
-        uploaded_at=image.created_at,
-        due_at=image.due_at,
-        swept_at=now,
-    )
-
-
-def _reason(image: Image) -> Receipt.Reason | None:
-    """Why an image went; None for an upload that never became visible, which its owner need not read about."""
-    if image.taken_down_at is not None:
-        return Receipt.Reason.TAKEN_DOWN
-    if image.removed_at is not None:
-        return Receipt.Reason.REMOVED
-    if image.expires_at is not None and image.expires_at <= image.touched_at:
-        return Receipt.Reason.EXPIRED
-    return None
-
-
 def _total(plan: SweepPlan) -> int:
     galleries = Gallery.objects.filter(id=plan.gallery) if plan.gallery else Gallery.objects.all()
     return galleries.aggregate(n=Sum("image_count"))["n"] or 0
 
 
 def _scope(plan: SweepPlan) -> str:
-    """What is swept, as the places of its holds begin: the random end of a gallery's id, or all rows."""
-    return plan.gallery.hex[-12:] if plan.gallery else "rows"
+    """What is swept, as the places of its holds begin: the random end of a gallery's id, or all rows. What is due by
+    another grace waits apart: by the site's, looked at each minute, there may be no mass."""
+    if plan.gallery:
+        return plan.gallery.hex[-12:]
+    return "older" if plan.own_grace else ALL_ROWS
 
 
 def _place(plan: SweepPlan, boot: str) -> str:
@@ -369,6 +337,12 @@ def _forget_hold(plan: SweepPlan) -> None:
     holds = _holds(plan)
     if holds.exists() and _mass(plan) == 0:
         holds.delete()
+
+
+def forget_old_holds(now: datetime) -> None:
+    """Those of sweeps by hand (of one gallery, or by another grace), which only a second one would forget: what they
+    waited for has gone by the site's own sweep meanwhile, and the gallery perhaps with it."""
+    SweepHold.objects.exclude(place__startswith=ALL_ROWS).filter(first_seen_at__lte=now - WAIT_COUNTS_FOR).delete()
 
 
 def _held(plan: SweepPlan) -> int:

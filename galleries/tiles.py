@@ -50,11 +50,13 @@ class Tile(NamedTuple):
 
 @dataclass(frozen=True)
 class Day:
-    """Neighbouring tiles of one day; ``span_class`` says how wide they are together, "" when they fill a row."""
+    """Neighbouring tiles of one day, after ``begins`` others of their page; ``span_class`` says how wide they are
+    together, "" when they fill a row."""
 
     day: date
     is_by_upload: bool
     tiles: list[Tile]
+    begins: int = 0
 
     @property
     def key(self) -> str:
@@ -75,7 +77,11 @@ def group_by_day(tiles: Sequence[Tile]) -> list[Day]:
     """
     days = accumulate((tile.day for tile in tiles), min)
     grouped = groupby(zip(days, tiles, strict=True), key=lambda each: (each[0], each[1].is_by_upload))
-    return [Day(day, is_by_upload, [tile for _, tile in group]) for (day, is_by_upload), group in grouped]
+    found: list[Day] = []
+    for (day, is_by_upload), group in grouped:
+        begins = found[-1].begins + len(found[-1].tiles) if found else 0
+        found.append(Day(day, is_by_upload, [tile for _, tile in group], begins))
+    return found
 
 
 @dataclass(frozen=True)

@@ -95,8 +95,10 @@ def read_environment(environ: dict[str, str], root: Path, lan: Callable[[], str 
     port = get.number("PORT", 8000, most=65_535)
     bind = get.text("GALLERY_BIND", "127.0.0.1").strip("[]")
     site_url = (get.text("SITE_URL") or own_address(bind, port, lan())).rstrip("/")
-    if not _is_address(site_url):
-        raise ImproperlyConfigured(f"SITE_URL must be an http or https address, not {site_url!r}.")
+    if not _is_site(site_url):
+        raise ImproperlyConfigured(
+            f"SITE_URL must be like https://photos.example.org (or http), with nothing behind it, not {site_url!r}."
+        )
     max_retention = get.choice("GALLERY_MAX_RETENTION", RETENTIONS, "forever")
     usual_retention = min("7d", max_retention, key=RETENTIONS.index)
     environment = Environment(
@@ -108,9 +110,9 @@ def read_environment(environ: dict[str, str], root: Path, lan: Callable[[], str 
         data_dir=data_dir,
         bind=bind,
         port=port,
-        database_url=get.secret("DATABASE_URL"),
-        cache_url=get.secret("CACHE_URL"),
-        email_url=get.secret("EMAIL_URL"),
+        database_url=get.address("DATABASE_URL", "postgres://user:password@host/name"),
+        cache_url=get.address("CACHE_URL", "redis://host:6379/0"),
+        email_url=get.address("EMAIL_URL", "smtp+tls://user:password@host:587"),
         bucket=get.text("GALLERY_BUCKET"),
         table=get.text("GALLERY_TABLE"),
         aws_region=get.text("AWS_REGION"),
@@ -134,10 +136,16 @@ def read_environment(environ: dict[str, str], root: Path, lan: Callable[[], str 
     return environment
 
 
+def make_data_dir(data_dir: Path) -> None:
+    """Where everything is kept, closed to other accounts of this machine; one that is there stays as it is: on a server
+    nginx reads in it (deploy/install.sh)."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def generated_secret(data_dir: Path) -> str:
     """The secret key kept beside the data, made on first use (0600; two starting processes agree on one)."""
     path = data_dir / "secret-key"
-    data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_dir(data_dir)
     if not path.exists():
         descriptor, name = tempfile.mkstemp(prefix=".secret-key-", dir=data_dir)  # 0600
         with os.fdopen(descriptor, "w") as file:
@@ -181,6 +189,14 @@ def _is_address(text: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
+
+
+def _is_site(text: str) -> bool:
+    """Whether the site can be there: it begins at the root of its host, and every link is made by adding its path."""
+    if not _is_address(text):
+        return False
+    parts = urlsplit(text)
+    return text == f"{parts.scheme}://{parts.netloc}" and "@" not in parts.netloc
 
 
 def _check_aws(environment: Environment) -> None:
@@ -236,6 +252,13 @@ class _Reader:
         if not secret:
             raise ImproperlyConfigured(f"{name}_FILE names a file that is empty.")
         return secret
+
+    def address(self, name: str, example: str) -> str:
+        """A secret that is an address; not shown when it is none, since a password may be in it."""
+        address = self.secret(name)
+        if address and "://" not in address:
+            raise ImproperlyConfigured(f"{name} must be an address like {example}.")
+        return address
 
     def _readable(self, path: Path) -> Path:
         """Where this process may read ``path``: systemd hands root's own files over under other names

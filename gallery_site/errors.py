@@ -44,10 +44,16 @@ class ProblemMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, OperationalError):  # locked for longer than we wait, or out of reach
-            log.warning("database: %s", exception)
+        if _is_away(exception):
+            log.warning("database or cache: %s", exception)
             return busy(request)
         return problem_response(request, exception) if isinstance(exception, Problem) else None
+
+
+def _is_away(exception: BaseException | None) -> bool:
+    """The database was locked for longer than we wait, or is out of reach; or the Redis that CACHE_URL names is."""
+    redis = sys.modules.get("redis.exceptions")  # loaded where it is used
+    return isinstance(exception, OperationalError) or (redis is not None and isinstance(exception, redis.RedisError))
 
 
 def wants_json(request: HttpRequest) -> bool:
@@ -127,7 +133,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    if isinstance(sys.exc_info()[1], OperationalError):  # from a middleware: no view, so not seen above
+    if _is_away(sys.exc_info()[1]):  # from a middleware: no view, so not seen above
         return busy(request)
     if wants_json(request):
         return problem_json(Problem("server_error"))
@@ -143,5 +149,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def page_before(request: HttpRequest) -> str:
     """The path of this site's page from which the request was sent, "" when the browser does not say."""
     referrer = request.headers.get("Referer", "")
-    own = url_has_allowed_host_and_scheme(referrer, {request.get_host()}, require_https=request.is_secure())
-    return urlsplit(referrer)._replace(scheme="", netloc="").geturl() if referrer and own else ""
+    if not url_has_allowed_host_and_scheme(referrer, {request.get_host()}, require_https=request.is_secure()):
+        return ""
+    path = urlsplit(referrer)._replace(scheme="", netloc="").geturl()
+    return path if url_has_allowed_host_and_scheme(path, None) else ""  # our //evil.example/ would be its own site

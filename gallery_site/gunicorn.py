@@ -60,12 +60,21 @@ def post_fork(server: Arbiter, worker: Worker) -> None:
 
 def post_worker_init(worker: Worker) -> None:
     """Expiry and the outbox run beside the requests, in each worker."""
-    from gallery_site import health, timers
+    from gallery_site import timers
 
     bound_quick_stop(worker)
     timers.start()
-    # Says at once what is configured wrong, and spares the first visitor the building of clients.
-    threading.Thread(target=health.look_first, name="first look", daemon=True).start()
+    threading.Thread(target=look_first, name="first look", daemon=True).start()
+
+
+def look_first() -> None:
+    """Says at once what is configured wrong, and spares the first visitor the building of clients."""
+    from gallery_site import garbage, health
+
+    try:
+        health.look_first()
+    finally:
+        garbage.spare_what_is_loaded()
 
 
 def bound_quick_stop(worker: Worker) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import environ
 from csp.constants import NONE, SELF
 
-from gallery_site.environment import GIB, MIB, generated_secret, read_environment
+from gallery_site.environment import GIB, MIB, generated_secret, make_data_dir, read_environment
 from gallery_site.gunicorn import threads
 from gallery_site.network import local_hosts
 
@@ -151,7 +151,7 @@ SQLITE: dict[str, Any] = {
 
 def _database() -> dict[str, Any]:
     if not ENVIRONMENT.database_url:
-        DATA_DIR.mkdir(parents=True, exist_ok=True)  # SQLite makes its file and no folder
+        make_data_dir(DATA_DIR)  # SQLite makes its file and no folder
         return SQLITE
     database: dict[str, Any] = environ.Env.db_url_config(ENVIRONMENT.database_url)
     if database["ENGINE"].endswith("sqlite3"):

@@ -19,7 +19,7 @@ from galleries.invalidating import send_invalidations
 from galleries.metrics import count_sweep
 from galleries.outbox import drain_outbox
 from galleries.reconciling import remove_stale_uploads
-from galleries.sweeping import make_plan, run_sweep
+from galleries.sweeping import forget_old_holds, make_plan, run_sweep
 from galleries.throttling import drop_stale
 from gallery_site.accounts.deletion import drop_empty_accounts
 from gallery_site.accounts.invitations import forget_ended
@@ -69,11 +69,12 @@ def tick() -> None:
 
 
 def tidy() -> None:
-    """Once a day: sessions and used invitations that ended, limits that count nothing."""
+    """Once a day: sessions and used invitations that ended, limits that count nothing, holds that nobody waits for."""
     now = timezone.now()
     call_command("clearsessions")
     drop_stale(now)
     forget_ended(now)
+    forget_old_holds(now)
 
 
 def report() -> None:

@@ -59,6 +59,7 @@ _END = b"\r\n\r\n"
 # Answers that leave at their reader's pace.
 _FILES = re.compile(rb"\S+ [^ ?]*/(?:media/|(?:zip|original)[/? ])")
 _BODY = re.compile(rb"(?i)\r\n(?:content-length: *(\d+)|transfer-encoding:)")
+_MOST_DIGITS = 18  # of a body's length: Python refuses to read a number of thousands of them
 
 SocketUnreader.max_body_chunk = PIECE
 
@@ -241,7 +242,8 @@ def may_be_long(head: bytes) -> bool:
     body = _BODY.search(head, 0, start + 2)
     if body is None:
         return False
-    return body[1] is None or int(body[1]) > len(head) - start - len(_END)
+    digits = body[1]
+    return digits is None or len(digits) > _MOST_DIGITS or int(digits) > len(head) - start - len(_END)
 
 
 def _answer(status: HTTPStatus, problem: Problem) -> bytes:

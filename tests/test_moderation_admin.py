@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -12,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from galleries.admin import UsageAdmin
 from galleries.models import ApiToken, Gallery, Image, Report, Usage
 from galleries.moderation import take_down
 from galleries.storage import LocalMediaStorage
@@ -220,6 +222,25 @@ def test_only_what_can_be_written_can_be_saved(admin_client: Client, gallery: Ga
     admin_client.post(address, {"max_bytes": "1000", "max_images": "", "images": "7"})
     usage = Usage.objects.get(owner=alice)
     assert (usage.max_bytes, usage.max_images, usage.images) == (1000, None, 1)
+
+
+@pytest.mark.django_db
+def test_a_limit_that_is_saved_takes_back_no_upload(
+    admin_client: Client, gallery: Gallery, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that ends between reading the row and writing it: a usage that is too low stops the sweep in the end."""
+    read = UsageAdmin.get_object
+
+    def read_before_an_upload(*args: Any) -> Usage | None:
+        found = read(*args)
+        store_image(gallery)
+        return found
+
+    monkeypatch.setattr(UsageAdmin, "get_object", read_before_an_upload)
+    Usage.objects.create(owner=alice)
+    admin_client.post(reverse("admin:galleries_usage_change", args=[alice.pk]), {"max_bytes": "10000"})
+    usage = Usage.objects.get(owner=alice)
+    assert (usage.max_bytes, usage.images) == (10_000, 1)
 
 
 @pytest.mark.django_db

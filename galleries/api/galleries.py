@@ -102,6 +102,8 @@ def patch_gallery(
     changes = known | {name: form.cleaned_data[name] for name in given if name in known}
     outcome = change_gallery(gallery, now=now, apply_to_existing=payload.apply_to_existing, as_seen=as_seen, **changes)
     body = mark(response, describe([open_gallery(request, gallery_id, now)], now)[0])
+    if not request.auth.allows("read"):
+        body["cover"] = None
     if payload.apply_to_existing:
         left = outcome.left
         body["applied"] = {"changed": len(outcome.done), "refused": len(outcome.problems) - left, "left": left}

@@ -126,7 +126,7 @@ def patch_image(request: TokenRequest, response: HttpResponse, image_id: Id, pay
     now = timezone.now()
     image = open_image(request, image_id, now)
     as_seen = require_match(request, lambda: describe(request, image))
-    seen = image.version if as_seen else None
+    seen = image if as_seen else None
     filename = payload.filename if "filename" in payload.model_fields_set else None
     if "expires_at" in payload.model_fields_set:
         image = set_expiry(image, payload.expires_at, now, seen, filename)
@@ -143,7 +143,7 @@ def delete_image(request: TokenRequest, image_id: Id) -> None:
     now = timezone.now()
     image = own_removable_image(request.auth.owner, image_id, now, request.auth.gallery_id)
     as_seen = require_match(request, lambda: describe(request, image))
-    hit = remove_images(image.gallery, [image.id], now, seen=image.version if as_seen else None)
+    hit = remove_images(image.gallery, [image.id], now, seen=image if as_seen else None)
     if as_seen and not hit and Image.objects.filter(id=image.id, removed_at=None).exists():
         raise Problem("precondition_failed")
 
@@ -154,7 +154,9 @@ def restore_image(request: TokenRequest, response: HttpResponse, image_id: Id) -
     now = timezone.now()
     try:
         image = bring_back(own_restorable_image(request.auth.owner, image_id, now, request.auth.gallery_id))
-    except Http404:
+    except (Http404, Problem) as refusal:  # somebody else may have brought it back at that moment
+        if isinstance(refusal, Problem) and refusal.code != "not_found":
+            raise
         image = open_image(request, image_id, now)
     return mark(response, describe(request, image))
 

@@ -88,8 +88,9 @@ def _delete(request: TokenRequest, ids: list[UUID], payload: BulkChange, now: da
 
 
 def _restore(request: TokenRequest, ids: list[UUID], payload: BulkChange, now: datetime) -> Results:
-    there = {image.hex: None for image in _own(request, Image.objects.live(now), ids)}
-    return there | _each(_own(request, Image.objects.restorable(now), ids), restore_image)
+    results = _each(_own(request, Image.objects.restorable(now), ids), restore_image)
+    # Asked afterwards: somebody else may have brought one back at that moment.
+    return results | {image.hex: None for image in _own(request, Image.objects.live(timezone.now()), ids)}
 
 
 def _extend(request: TokenRequest, ids: list[UUID], payload: BulkChange, now: datetime) -> Results:

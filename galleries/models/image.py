@@ -53,9 +53,12 @@ def restorable(now: datetime) -> Q:
     return window & unexpired(now)
 
 
-def unchanged_since(seen: int | None) -> Q:
-    """The row still has the version ``seen``; None: whichever it has."""
-    return Q() if seen is None else Q(version=seen)
+def unchanged_since(seen: Image | None) -> Q:
+    """The row is still as it was read into ``seen``; None: whichever way it is.
+
+    A lengthening that was under way then has its version already: its confirmation changes ``reserved`` alone.
+    """
+    return Q() if seen is None else Q(version=seen.version, reserved=seen.reserved)
 
 
 class ImageQuerySet(models.QuerySet["Image"]):

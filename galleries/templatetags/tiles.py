@@ -7,7 +7,7 @@ looks every value up by guessing what it might be (docs/decisions.md).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from html import escape
@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from galleries.templatetags.gallery import step_left, words_left
-from galleries.tiles import Tile, group_by_day
+from galleries.tiles import Day, Tile, group_by_day
 
 register = template.Library()
 
@@ -29,6 +29,8 @@ VALUES = (
     *("label", "width", "height", "ratio_class", "expires", "left"),
 )
 WIDE = 8  # quarters of a side, rounded
+# A phone's first screen holds so many. They are asked for as the page is read; "lazy" ones wait for its layout.
+IN_SIGHT = 6
 
 
 class Kind(NamedTuple):
@@ -39,20 +41,22 @@ class Kind(NamedTuple):
     has_placeholder: bool
     is_animated: bool
     is_wide: bool
+    is_in_sight: bool
 
 
 register.filter("by_day", group_by_day)
 
 
 @register.simple_tag
-def write_tiles(tiles: Sequence[Tile]) -> SafeString:
-    """The list items of ``tiles``. The template is ours and each value is escaped: the result is safe."""
+def write_tiles(day: Day) -> SafeString:
+    """The list items of a day. The template is ours and each value is escaped: the result is safe."""
     now = timezone.now()
     read_form: Callable[[Kind], str] = _read_form.__wrapped__ if settings.DEBUG else _read_form
-    return SafeString("".join([_write_tile(tile, now, read_form) for tile in tiles]))
+    written = [_write_tile(tile, place, now, read_form) for place, tile in enumerate(day.tiles, day.begins)]
+    return SafeString("".join(written))
 
 
-def _write_tile(tile: Tile, now: datetime, read_form: Callable[[Kind], str]) -> str:
+def _write_tile(tile: Tile, place: int, now: datetime, read_form: Callable[[Kind], str]) -> str:
     image, expires_at = tile.image, tile.expires_at
     kind = Kind(
         has_end=expires_at is not None,
@@ -60,6 +64,7 @@ def _write_tile(tile: Tile, now: datetime, read_form: Callable[[Kind], str]) -> 
         has_placeholder=bool(image.placeholder),
         is_animated=image.animated,
         is_wide=round(image.ratio * 4) >= WIDE,
+        is_in_sight=place < IN_SIGHT,
     )
     return read_form(kind) % {
         "id": image.hex,

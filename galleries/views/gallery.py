@@ -12,6 +12,7 @@ from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -28,11 +29,13 @@ from galleries.views.requests import PersonRequest, is_fragment
 from galleries.zips import zip_response
 
 
+@gzip_page
 @login_required
 @require_safe
 @vary_on_headers("HX-Request")
 def detail(request: PersonRequest, gallery_id: UUID) -> HttpResponse:
-    """The grid; for htmx only the tiles, for the next page and for a refresh."""
+    """The grid; for htmx only the tiles, for the next page and for a refresh. Packed, as the page of a link is and for
+    the same reasons (galleries/views/visits.py)."""
     now = timezone.now()
     gallery = own_gallery(request.user, gallery_id, now)
     sort = _chosen_sort(request)

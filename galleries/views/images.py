@@ -155,7 +155,8 @@ def _keep(gallery: Gallery, ids: list[UUID], now: datetime, given: str) -> Done:
     images = list(live_images(gallery, now).filter(id__in=ids).select_related("gallery"))
     before = {image.hex: image.expires_at for image in images}
     outcome = set_expiry_of_many(images, expires_at, now)
-    kept = f"for {retention.label.lower()} from now" if expires_at else "until you delete them"
+    them = "it" if len(outcome.done) == 1 else "them"
+    kept = f"for {retention.label.lower()} from now" if expires_at else f"until you delete {them}"
     return Done(
         f"{_photos(len(outcome.done))} kept {kept}.",
         "images-changed",

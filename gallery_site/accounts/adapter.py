@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import smtplib
 import unicodedata
 from typing import Any
@@ -16,6 +17,7 @@ from allauth.core.ratelimit import respond_429
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -61,21 +63,25 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return bool(settings.GALLERY_SIGNUP == "open")
 
     def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
-        """The last door before a row is written, whichever way led here: an invitation is used up by it."""
+        """The last door before a row is written, whichever way led here: an invitation is used up by it, and by nothing
+        less: whoever finds the database busy may try again."""
         invitation = invitation_of(request)
-        if settings.GALLERY_SIGNUP != "open" and not (
-            settings.GALLERY_SIGNUP == "invite" and invitation is not None and invitation.use(timezone.now())
-        ):
-            raise ImmediateHttpResponse(signup_closed(request))
+        saved: User = super().save_user(request, user, form, commit=False)  # the hash takes its time before
+        with transaction.atomic():
+            if settings.GALLERY_SIGNUP != "open" and not (
+                settings.GALLERY_SIGNUP == "invite" and invitation is not None and invitation.use(timezone.now())
+            ):
+                raise ImmediateHttpResponse(signup_closed(request))
+            if commit:
+                saved.save()
         request.session.pop(INVITATION_SESSION_KEY, None)
-        saved: User = super().save_user(request, user, form, commit)
         return saved
 
     def clean_username(self, username: str, shallow: bool = False) -> str:
         """No ``@`` (it would look like somebody's address), one form of each letter, no name of a deleted account."""
         username = unicodedata.normalize("NFKC", username)
-        if "@" in username:
-            raise ValidationError("A name cannot contain @.", code="invalid")
+        if not re.fullmatch(r"[\w.+-]+", username):
+            raise ValidationError("Only letters, digits and . + - _ may be in a name.", code="invalid")
         if username.lower().startswith(RESERVED_PREFIX):
             raise self.validation_error("username_blacklisted")
         cleaned: str = super().clean_username(username, shallow)

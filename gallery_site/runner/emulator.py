@@ -28,7 +28,7 @@ def data_dir(root: Path, environ: Mapping[str, str]) -> Path:
 def start_command(environment: Virtualenv, emulator: Virtualenv, root: Path) -> list[str]:
     """What replaces this process."""
     folder = data_dir(root, os.environ)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # as the site makes its own
     return [
         "-m",
         "deploy.emulator",

@@ -12,11 +12,9 @@ from pathlib import Path
 from gallery_site.runner.browser import find_chromium, obtain_chromium
 from gallery_site.runner.virtualenv import Virtualenv
 
-# Measured on two cores. Two processes halve the time of the browser tests when each keeps whole modules, which share a
-# browser and a site (7 min for more than 20; by single tests they get slower). The many wait for sites and services a
-# quarter of their time, so a third process is worth it there.
-MANY = ["-n", "3", "--dist", "loadgroup"]  # one emulated AWS, not three
-SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile"]
+# For two cores. All of these wait for sites, services and pages a part of their time: so more processes than cores.
+MANY = ["-n", "4", "--dist", "loadgroup"]  # one emulated AWS, not three
+SIDE_BY_SIDE = ["-n", "3", "--dist", "loadfile"]  # modules share a browser and a site: single tests get slower
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ import time
 import pytest
 import time_machine
 from django.conf import settings as site_settings
+from django.contrib.auth import SESSION_KEY
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from galleries.throttling import Spread
 from gallery_site.accounts import limits
@@ -28,6 +30,19 @@ def _wrong(client: Client, name: str = "alice", address: str = "203.0.113.7", **
 
 def test_limits_are_kept_in_the_database() -> None:
     assert site_settings.CACHES["default"]["BACKEND"] == "django.core.cache.backends.db.DatabaseCache"
+
+
+def test_nobody_is_let_in_uncounted_while_the_counters_are_away(
+    visitor: Client, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
+    }
+    answer = visitor.post(LOGIN, {"login": "alice", "password": PASSWORD})
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert b"Traceback" not in answer.content
+    assert SESSION_KEY not in visitor.session
+    assert "database or cache: Error 111" in caplog.text
 
 
 @time_machine.travel(NOON, tick=False)
@@ -63,6 +78,15 @@ def test_account_is_guarded_over_many_addresses_and_a_reset_frees_it(visitor: Cl
         form = visitor.get(path_of(mailed_link("/reset/key/")))["Location"]
         assert visitor.post(form, {"password1": "a new long password"}).status_code == 302
         assert sign_in(visitor, password="a new long password") == 302
+
+
+def test_twenty_wrong_ones_a_day_for_one_name(visitor: Client) -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        statuses = []
+        for number in range(21):
+            statuses.append(_wrong(visitor, address=f"203.0.113.{number}"))
+            clock.shift(3_600 / 9)
+    assert statuses == [200] * 20 + [429]
 
 
 def test_twenty_wrong_ones_an_hour_from_one_address(visitor: Client) -> None:

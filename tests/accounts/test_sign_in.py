@@ -47,6 +47,7 @@ def test_sign_in_needs_the_csrf_token(alice: User) -> None:
     [
         ("http://testserver/accounts/login/?next=%2Flinks%2F", "/accounts/login/?next=%2Flinks%2F"),
         ("https://evil.example/accounts/login/", ""),
+        ("http://testserver//evil.example/accounts/login/", ""),
         ("", ""),
     ],
 )

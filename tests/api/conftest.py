@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,3 +35,12 @@ def image(gallery: Gallery) -> Image:
     from tests.pictures import store_image
 
     return store_image(gallery, 1)
+
+
+@pytest.fixture
+def nothing_is_left() -> Iterator[None]:
+    """However an upload ends, its body has gone from the disk."""
+    from tests.api.bodies import leftovers
+
+    yield
+    assert leftovers() == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db.models import F
 from django.utils import timezone
 
 from galleries.api import conditions
@@ -116,6 +117,39 @@ def test_of_two_changes_at_once_the_second_is_refused(
     assert is_problem(response, "precondition_failed")
     after = Image.objects.get(id=image.id)
     assert (after.filename, after.expires_at, after.removed_at) == ("theirs.jpg", image.expires_at, None)
+
+
+@pytest.mark.parametrize("change", [{"expires_at": None}, {"expires_at": "sooner"}, {"filename": "mine.jpg"}, None])
+def test_an_extension_on_its_way_when_the_condition_was_checked_is_a_change(
+    change: dict[str, Any] | None, program: Program, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has its version before the condition is checked, and only then its end."""
+    assert image.expires_at is not None
+    if change and change.get("expires_at") == "sooner":
+        change = {"expires_at": (image.expires_at - timedelta(days=1)).isoformat()}
+    path, row = f"/images/{image.hex}", Image.objects.filter(id=image.id)
+    tag = program.get(path)["ETag"]
+    theirs = image.expires_at + timedelta(days=1)
+    check = conditions.require_match
+
+    def check_then_lose(*arguments: Any) -> bool:
+        held = check(*arguments)
+        row.update(reserved=False, expires_at=theirs, due_at=theirs)
+        return held
+
+    row.update(version=F("version") + 1, reserved=True)
+    monkeypatch.setattr("galleries.api.images.require_match", check_then_lose)
+    response = program.delete(path, **matching(tag)) if change is None else program.patch(path, change, **matching(tag))
+    assert is_problem(response, "precondition_failed")
+    after = row.get()
+    assert (after.filename, after.expires_at, after.removed_at) == (image.filename, theirs, None)
+
+
+def test_an_extension_that_died_does_not_stop_a_change(program: Program, image: Image) -> None:
+    Image.objects.filter(id=image.id).update(version=F("version") + 1, reserved=True)
+    path = f"/images/{image.hex}"
+    for change in ({"expires_at": None}, {"filename": "mine.jpg"}):
+        assert program.patch(path, change, **matching(program.get(path)["ETag"])).status_code == 200
 
 
 def test_of_two_titles_at_once_the_second_is_refused(

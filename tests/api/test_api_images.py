@@ -11,10 +11,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from galleries import passes
+from galleries.access import own_restorable_image
 from galleries.expiry import set_expiry
 from galleries.models import Gallery, Image, State
 from galleries.moderation import take_down
-from galleries.removal import remove_images
+from galleries.removal import remove_images, restore_image
 from gallery_site.accounts.models import User
 from tests.api.program import NOBODY, Program, copies, is_problem, moment
 from tests.pictures import store_image
@@ -214,6 +215,35 @@ def test_restore_brings_it_back_and_twice_is_no_mistake(program: Program, galler
         assert response.json().keys() == before.keys()
         assert response.json()["expires_at"] == before["expires_at"]
     assert program.get(f"/galleries/{gallery.hex}").json()["image_count"] == 1
+
+
+def test_restore_of_what_somebody_restores_at_that_moment_is_no_mistake(
+    program: Program, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.delete(f"/images/{image.hex}")
+
+    def find_then_lose(*arguments: Any) -> Image:
+        found = own_restorable_image(*arguments)
+        restore_image(found)
+        return found
+
+    monkeypatch.setattr("galleries.api.images.own_restorable_image", find_then_lose)
+    response = program.post(f"/images/{image.hex}/restore")
+    assert (response.status_code, response.json().get("id")) == (200, image.hex)
+
+
+def test_restore_of_many_counts_what_somebody_restores_at_that_moment(
+    program: Program, image: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.delete(f"/images/{image.hex}")
+
+    def lose_then_restore(removed: Image) -> None:
+        for _ in range(2):
+            restore_image(removed)
+
+    monkeypatch.setattr("galleries.api.many.restore_image", lose_then_restore)
+    (result,) = program.post("/images/bulk", {"action": "restore", "ids": [image.hex]}).json()["results"]
+    assert (result["id"], result["status"]) == (image.hex, 200)
 
 
 def test_restore_is_too_late_when_the_window_closed_or_it_expired(

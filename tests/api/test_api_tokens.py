@@ -90,6 +90,17 @@ def test_each_operation_needs_its_scope(operation: tuple[str, str], alice: User,
     assert call(program_of(alice, scopes=needed), operation, image).status_code < 400
 
 
+def test_a_token_that_may_not_read_is_shown_no_cover(alice: User, program: Program, image: Image) -> None:
+    """Its address shows a photo, and its pass all those whose ids are known."""
+    path = f"/galleries/{image.gallery_id.hex}"
+    writer = program_of(alice, scopes=("write",))
+    assert program.patch(path, {"title": "A"}).json()["cover"]
+    changed = writer.patch(path, {"title": "B"})
+    assert (changed.status_code, changed.json()["cover"]) == (200, None)
+    assert changed["ETag"] == program.get(path)["ETag"]
+    assert writer.patch(path, {"title": "C"}, headers={"If-Match": changed["ETag"]}).status_code == 200
+
+
 @pytest.mark.parametrize("operation", OPERATIONS, ids=" ".join)
 def test_without_a_token_nothing_opens(operation: tuple[str, str], image: Image) -> None:
     response = call(Program(""), operation, image)

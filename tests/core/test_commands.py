@@ -1,64 +1,32 @@
-"""The commands: dry without --apply, JSON of the contract, exit codes 0, 1 and 2; and what they find."""
+"""Commands are named where operators read; sweep_expired and drain_outbox: dry runs, JSON, exit codes 0, 1 and 2."""
 
 from __future__ import annotations
 
 import io
-import json
-import os
-import time
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import get_commands
 from django.utils import timezone
 
-from cleanup_lambda.keys import original_key, rendition_key
-from galleries import metadata, reconciling, sweeping
-from galleries.decoding import ImageRejected
+from galleries import metadata, sweeping
 from galleries.models import Gallery, Image, State
-from galleries.moderation import take_down
-from galleries.reconciling import compare_stores
 from galleries.removal import delete_for_good, remove_images
 from galleries.storage import LocalMediaStorage, StorageError
-from galleries.sweeping import make_plan, run_sweep
-from tests.core.world import (
-    DAY,
-    START,
-    Killed,
-    QuickDecoder,
-    add,
-    check_clean,
-    check_world,
-    clock,
-    dying_at,
-    files,
-    reload,
-)
-
-if TYPE_CHECKING:
-    from pytest_django import Settings as SettingsWrapper
+from gallery_site.settings import BASE_DIR
+from tests.core.calling import call, call_json
+from tests.core.world import DAY, START, add, check_world, clock, files
 
 pytestmark = pytest.mark.django_db
 
 
-def _call(*arguments: str) -> tuple[int, str]:
-    """(exit code, what is on stdout)"""
-    out, err = io.StringIO(), io.StringIO()
-    code = 0
-    try:
-        call_command(*arguments, stdout=out, stderr=err)
-    except CommandError as error:
-        code = error.returncode
-    assert "\x1b" not in err.getvalue(), "progress is for terminals"
-    return code, out.getvalue()
-
-
-def _json(*arguments: str) -> tuple[int, dict[str, Any]]:
-    code, text = _call(*arguments, "--json")
-    assert len(text.splitlines()) == 1
-    return code, json.loads(text)
+def test_every_command_is_named_where_operators_read() -> None:
+    ours = {name for name, app in get_commands().items() if app in {"galleries", "gallery_site.accounts"}}
+    texts = [path.read_text() for path in (BASE_DIR / "README.md", BASE_DIR / "CONTRIBUTING.md")]
+    texts += [path.read_text() for path in (BASE_DIR / "docs").glob("*.md")]
+    install = (BASE_DIR / "deploy" / "install.sh").read_text()  # it uses some itself
+    assert {name for name in ours if name not in " ".join([*texts, install])} == set()
 
 
 # --- sweep_expired ----------------------------------------------------------------------------------------------------
@@ -69,14 +37,14 @@ def test_sweep_is_dry_without_apply(gallery: Gallery, data_dir: Path) -> None:
         add(gallery, 1)
         time_.shift(8 * DAY)
         before = files(data_dir)
-        code, report = _json("sweep_expired")
+        code, report = call_json("sweep_expired")
         assert (code, report) == (0, {"due": 1, "deleted": 0, "failed": 0, "skipped": 0, "bytes": 100, "held": 0})
         assert files(data_dir) == before
-        assert "Nothing was changed" in _call("sweep_expired")[1]
-        code, report = _json("sweep_expired", "--apply")
+        assert "Nothing was changed" in call("sweep_expired")[1]
+        code, report = call_json("sweep_expired", "--apply")
         assert (code, report) == (0, {"due": 1, "deleted": 1, "failed": 0, "skipped": 0, "bytes": 100, "held": 0})
         assert not files(data_dir)
-        assert "0 of 0" in _call("sweep_expired", "--apply")[1]
+        assert "0 of 0" in call("sweep_expired", "--apply")[1]
 
 
 def test_sweep_takes_an_age_a_gallery_and_a_limit(gallery: Gallery, data_dir: Path) -> None:
@@ -88,15 +56,15 @@ def test_sweep_takes_an_age_a_gallery_and_a_limit(gallery: Gallery, data_dir: Pa
             add(gallery, number)
         add(other, 1)
         time_.shift(7 * DAY + timedelta(hours=2))
-        assert _json("sweep_expired")[1]["due"] == 0
-        assert _json("sweep_expired", "--older-than", "2h")[1]["due"] == 4
-        assert _json("sweep_expired", "--older-than", "7201s")[1]["due"] == 0
-        assert _json("sweep_expired", "--older-than", "2h", "--gallery", gallery.hex)[1]["due"] == 3
+        assert call_json("sweep_expired")[1]["due"] == 0
+        assert call_json("sweep_expired", "--older-than", "2h")[1]["due"] == 4
+        assert call_json("sweep_expired", "--older-than", "7201s")[1]["due"] == 0
+        assert call_json("sweep_expired", "--older-than", "2h", "--gallery", gallery.hex)[1]["due"] == 3
         limited = ("sweep_expired", "--older-than", "2h", "--gallery", str(gallery.id), "--limit", "2", "--apply")
-        code, report = _json(*limited)
+        code, report = call_json(*limited)
         assert (code, report["deleted"]) == (1, 2)  # one is left
-        assert _json("sweep_expired", "--older-than", "2h")[1]["due"] == 2
-        code, report = _json(*limited)
+        assert call_json("sweep_expired", "--older-than", "2h")[1]["due"] == 2
+        code, report = call_json(*limited)
         assert (code, report["deleted"]) == (0, 1)  # nothing of this gallery
         check_world(timezone.now(), data_dir)
 
@@ -106,7 +74,7 @@ def test_a_limit_that_leaves_something_of_what_was_begun_says_so(gallery: Galler
         ids = [add(gallery, number).id for number in range(3)]
         remove_images(gallery, ids, START)
         delete_for_good(gallery, ids, START)
-        codes = [_call("sweep_expired", "--apply", "--limit", limit)[0] for limit in ("1", "1", "1", "1")]
+        codes = [call("sweep_expired", "--apply", "--limit", limit)[0] for limit in ("1", "1", "1", "1")]
     assert codes == [1, 1, 0, 0]
 
 
@@ -140,8 +108,8 @@ def test_with_records_the_age_has_a_floor(gallery: Gallery, monkeypatch: pytest.
         enabled = True
 
     monkeypatch.setattr("galleries.management.commands.sweep_expired.records", Records)
-    assert _call("sweep_expired", "--older-than", "899s")[0] == 2
-    assert _call("sweep_expired", "--older-than", "15m")[0] == 0
+    assert call("sweep_expired", "--older-than", "899s")[0] == 2
+    assert call("sweep_expired", "--older-than", "15m")[0] == 0
 
 
 def test_a_failed_delete_is_1(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +117,7 @@ def test_a_failed_delete_is_1(gallery: Gallery, monkeypatch: pytest.MonkeyPatch)
         add(gallery, 1)
         time_.shift(8 * DAY)
         monkeypatch.setattr(LocalMediaStorage, "delete_objects", lambda self, keys: dict.fromkeys(keys, "denied"))
-        code, report = _json("sweep_expired", "--apply")
+        code, report = call_json("sweep_expired", "--apply")
         assert code == 1
         assert (report["due"], report["deleted"], report["failed"]) == (1, 0, 1)
 
@@ -162,7 +130,7 @@ def test_a_store_that_is_down_is_1(gallery: Gallery, monkeypatch: pytest.MonkeyP
         add(gallery, 1)
         time_.shift(8 * DAY)
         monkeypatch.setattr(LocalMediaStorage, "delete_objects", down)
-        assert _call("sweep_expired", "--apply")[0] == 1
+        assert call("sweep_expired", "--apply")[0] == 1
         assert Image.objects.get().state == State.DELETING
         monkeypatch.undo()
 
@@ -175,9 +143,9 @@ def test_a_held_mass_is_1_and_may_be_allowed(gallery: Gallery, monkeypatch: pyte
             add(gallery, number)
         time_.shift(8 * DAY)
         for apply in ((), ("--apply",)):
-            code, report = _json("sweep_expired", *apply)
+            code, report = call_json("sweep_expired", *apply)
             assert (code, report["held"], report["deleted"]) == (1, 3, 0)
-        code, report = _json("sweep_expired", "--apply", "--allow-mass")
+        code, report = call_json("sweep_expired", "--apply", "--allow-mass")
         assert (code, report["held"], report["deleted"]) == (0, 0, 3)
 
 
@@ -190,7 +158,7 @@ def test_the_sweep_drops_accounts_that_are_empty(gallery: Gallery) -> None:
         delete_account(gallery.owner, START)
         for _ in range(3):
             time_.shift(2 * DAY)
-            assert _call("sweep_expired", "--apply")[0] == 0
+            assert call("sweep_expired", "--apply")[0] == 0
         assert not User.objects.exists()
 
 
@@ -198,297 +166,9 @@ def test_the_sweep_drops_accounts_that_are_empty(gallery: Gallery) -> None:
 
 
 def test_drain_without_records_has_nothing_to_do() -> None:
-    assert _json("drain_outbox") == (0, {"published": 0, "left": 0})
+    assert call_json("drain_outbox") == (0, {"published": 0, "left": 0})
 
 
 def test_a_drain_that_leaves_something_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("galleries.management.commands.drain_outbox.drain_outbox", lambda now, limit: (3, limit))
-    assert _json("drain_outbox", "--limit", "7") == (1, {"published": 3, "left": 7})
-
-
-# --- reconcile_storage ------------------------------------------------------------------------------------------------
-
-OLD = timedelta(days=3)
-
-
-def _put(data_dir: Path, key: str, age: timedelta = OLD) -> Path:
-    path = data_dir / key
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"orphan")
-    _age(path, age)
-    return path
-
-
-def _age(path: Path, age: timedelta) -> None:
-    moment = time.time() - age.total_seconds()
-    os.utime(path, (moment, moment))
-
-
-def _orphan(number: int) -> str:
-    return original_key("a" * 32, "b" * 32, f"{number:032x}", "jpg")
-
-
-def test_a_world_in_line_is_0(gallery: Gallery, data_dir: Path) -> None:
-    for number in range(2):
-        add(gallery, number)
-    code, found = _json("reconcile_storage")
-    assert code == 0
-    assert (found["objects"], found["orphans"], found["young"]) == (6, 0, 0)
-    assert "6 objects" in _call("reconcile_storage")[1]
-
-
-def test_old_orphans_are_told_and_deleted_only_when_asked(gallery: Gallery, data_dir: Path) -> None:
-    image = add(gallery, 1)
-    for key in image.keys:
-        _age(data_dir / key, OLD)
-    old, young = _put(data_dir, _orphan(1)), _put(data_dir, _orphan(2), timedelta(hours=47))
-    unlisted = _put(data_dir, rendition_key(gallery.owner.id.hex, gallery.hex, image.hex, "huge", "jpg"))
-    code, found = _json("reconcile_storage")
-    assert code == 1
-    assert (found["orphans"], found["orphan_bytes"], found["young"], found["deleted"]) == (2, 12, 1, 0)
-    assert old.exists()
-    code, found = _json("reconcile_storage", "--apply")
-    assert (code, found["deleted"], found["failed"]) == (0, 2, 0)
-    assert not old.exists()
-    assert not unlisted.exists()
-    assert young.exists()
-    assert set(image.keys) <= files(data_dir)
-
-
-@pytest.mark.parametrize("state", list(State))
-def test_a_row_in_any_state_owns_its_keys(gallery: Gallery, data_dir: Path, state: State) -> None:
-    image = add(gallery, 1)
-    for key in image.keys:
-        _age(data_dir / key, OLD)
-    Image.objects.update(state=state)
-    assert _json("reconcile_storage", "--apply")[1]["orphans"] == 0
-    assert files(data_dir) == set(image.keys)
-
-
-def test_foreign_names_are_told_and_never_touched(gallery: Gallery, data_dir: Path) -> None:
-    stray = _put(data_dir, "media/notes.txt")
-    upper = _put(data_dir, _orphan(1).replace(".jpg", ".JPG"))
-    code, found = _json("reconcile_storage", "--apply", "--allow-mass")
-    assert sorted(found["foreign"]) == sorted(path.relative_to(data_dir).as_posix() for path in (stray, upper))
-    assert (code, found["deleted"]) == (0, 0)
-    assert stray.exists()
-    assert upper.exists()
-    assert "media/notes.txt" in _call("reconcile_storage")[1]
-
-
-def test_missing_objects_are_told_by_kind(gallery: Gallery, data_dir: Path) -> None:
-    with clock(START) as time_:
-        images = [add(gallery, n) for n in range(4)]
-        take_down([images[3]], START)
-        (data_dir / images[0].original_key).unlink()
-        (data_dir / images[1].rendition_key("thumbnail")).unlink()
-        time_.shift(timedelta(hours=2))
-        code, found = _json("reconcile_storage")
-        assert code == 1
-        assert found["missing_originals"] == [images[0].original_key]
-        assert found["missing_renditions"] == [images[1].rendition_key("thumbnail")]
-
-
-def test_originals_that_were_cut_off_are_told(gallery: Gallery, data_dir: Path) -> None:
-    images = [add(gallery, number) for number in range(3)]
-    for image in images[:2]:
-        path = data_dir / image.original_key
-        path.unlink()
-        path.write_bytes(b"?")
-    Image.objects.filter(id=images[1].id).update(state=State.PENDING)  # it may still be under way
-    code, found = _json("reconcile_storage", "--apply")
-    assert (code, found["damaged_originals"]) == (1, [images[0].original_key])
-    assert images[0].original_key in files(data_dir)
-    assert f"restore them from a backup): 1\n  {images[0].original_key}" in _call("reconcile_storage")[1]
-
-
-def test_objects_of_rows_younger_than_the_walk_are_not_missed(gallery: Gallery, data_dir: Path) -> None:
-    with clock(START):
-        image = add(gallery, 1)
-        (data_dir / image.original_key).unlink()
-        assert compare_stores(START).missing_originals == []
-        assert compare_stores(START + timedelta(hours=1)).missing_originals == [image.original_key]
-
-
-def test_an_image_swept_meanwhile_is_not_missed(
-    gallery: Gallery, data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with clock(START):
-        add(gallery, 1)
-        walk = LocalMediaStorage.walk
-
-        def swept_after(self: LocalMediaStorage) -> Any:
-            yield from walk(self)
-            run_sweep(make_plan(START + 9 * DAY))
-
-        monkeypatch.setattr(LocalMediaStorage, "walk", swept_after)
-        found = compare_stores(START + 9 * DAY)
-        assert (found.missing_originals, found.missing_renditions) == ([], [])
-
-
-def test_suspiciously_many_orphans_are_held(gallery: Gallery, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """F34: a database restored from an old backup makes newer objects look like orphans."""
-    monkeypatch.setattr("cleanup_lambda.sweep.MASS_FLOOR", 3)
-    for number in range(4):
-        _put(data_dir, _orphan(number))
-    code, found = _json("reconcile_storage", "--apply")
-    assert (code, found["held"], found["deleted"]) == (1, 4, 0)
-    assert len(files(data_dir)) == 4
-    code, found = _json("reconcile_storage", "--apply", "--allow-mass")
-    assert (code, found["held"], found["deleted"]) == (0, 0, 4)
-
-
-def test_an_orphan_that_got_a_row_meanwhile_stays(gallery: Gallery, data_dir: Path) -> None:
-    image = add(gallery, 1)
-    for key in image.keys:
-        _age(data_dir / key, OLD)
-    row = Image.objects.get()
-    Image.objects.all().delete()
-    found = compare_stores(timezone.now())
-    assert len(found.orphans) == 3
-    row.save(force_insert=True)
-    reconciling.delete_orphans(found, allow_mass=True)
-    assert found.deleted == 0
-    assert files(data_dir) == set(image.keys)
-
-
-def test_a_store_that_cannot_be_listed_is_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    def down(self: LocalMediaStorage) -> Any:
-        raise StorageError("down")
-
-    monkeypatch.setattr(LocalMediaStorage, "walk", down)
-    assert _call("reconcile_storage")[0] == 1
-
-
-def test_what_dead_uploads_left_is_removed_after_an_hour(data_dir: Path, settings: SettingsWrapper) -> None:
-    incoming = Path(settings.UPLOAD_DIR)
-    (incoming / "upload-old").mkdir(parents=True)
-    (incoming / "upload-old" / "source").write_bytes(b"x")
-    (incoming / "body-old").write_bytes(b"x")
-    (incoming / "body-new").write_bytes(b"x")
-    for name in ("upload-old", "body-old"):
-        _age(incoming / name, timedelta(hours=1, seconds=5))
-    _age(incoming / "body-new", timedelta(minutes=55))
-    assert _json("reconcile_storage")[1]["stale_uploads"] == 2
-    assert len(list(incoming.iterdir())) == 3
-    assert _json("reconcile_storage", "--apply")[1]["stale_uploads"] == 2
-    assert [path.name for path in incoming.iterdir()] == ["body-new"]
-
-
-def test_reconcile_needs_no_folder_of_uploads(data_dir: Path) -> None:
-    assert _json("reconcile_storage", "--apply") == (0, _json("reconcile_storage")[1])
-
-
-def test_reconcile_finds_what_the_second_delete_would_miss(gallery: Gallery, data_dir: Path) -> None:
-    """P4's last net: an object put after its row was dropped."""
-    image = add(gallery, 1)
-    remove_images(gallery, [image.id], timezone.now())
-    delete_for_good(gallery, [image.id], timezone.now())
-    for later in (0, 1, 2):
-        run_sweep(make_plan(timezone.now() + later * DAY))
-    _put(data_dir, image.original_key)
-    assert _json("reconcile_storage", "--apply")[1]["deleted"] == 1
-    check_clean(data_dir)
-
-
-# --- rebuild_renditions -----------------------------------------------------------------------------------------------
-
-
-def test_rebuild_makes_what_is_missing(gallery: Gallery, data_dir: Path, quick_decoder: QuickDecoder) -> None:
-    images = [add(gallery, n) for n in range(3)]
-    (data_dir / images[0].rendition_key("thumbnail")).unlink()
-    Image.objects.filter(id=images[1].id).update(renditions="preview.jpg 40x30")
-    quick_decoder.decoded = 0
-    assert _call("rebuild_renditions") == (0, "2 images have new renditions.\n")
-    assert quick_decoder.decoded == 2
-    assert set(reload(images[1]).rendition_sizes) == {"preview", "thumbnail"}
-    check_world(timezone.now(), data_dir)
-    assert _call("rebuild_renditions") == (0, "0 images have new renditions.\n")
-
-
-def test_rebuild_leaves_alone_what_was_taken_down(gallery: Gallery, data_dir: Path) -> None:
-    image = add(gallery, 1)
-    take_down([image], timezone.now())
-    assert _call("rebuild_renditions", "--all") == (0, "0 images have new renditions.\n")
-    assert files(data_dir) == {image.original_key}
-
-
-def test_rebuild_of_what_is_taken_down_meanwhile_leaves_no_renditions(
-    gallery: Gallery, data_dir: Path, quick_decoder: QuickDecoder
-) -> None:
-    image = add(gallery, 1)
-    quick_decoder.meanwhile = lambda: take_down([reload(image)], timezone.now())
-    _call("rebuild_renditions", "--all")
-    assert files(data_dir) == {image.original_key}
-
-
-def test_rebuild_of_what_is_deleted_meanwhile_leaves_nothing(
-    gallery: Gallery, data_dir: Path, quick_decoder: QuickDecoder
-) -> None:
-    image = add(gallery, 1)
-
-    def delete() -> None:
-        now = timezone.now()
-        remove_images(gallery, [image.id], now)
-        delete_for_good(gallery, [image.id], now)
-        run_sweep(make_plan(now))
-
-    quick_decoder.meanwhile = delete
-    assert _call("rebuild_renditions", "--all")[0] == 1
-    assert not files(data_dir)
-
-
-def test_rebuild_drops_renditions_of_specs_that_are_no_more(gallery: Gallery, data_dir: Path) -> None:
-    image = add(gallery, 1)
-    old = _put(data_dir, rendition_key(gallery.owner.id.hex, gallery.hex, image.hex, "huge", "jpg"))
-    Image.objects.update(renditions=image.renditions + " huge.jpg 3000x2000")
-    assert _call("rebuild_renditions")[0] == 0
-    assert not old.exists()
-    check_world(timezone.now(), data_dir)
-
-
-def test_one_original_that_cannot_be_read_does_not_stop_the_others(gallery: Gallery, data_dir: Path) -> None:
-    images = [add(gallery, n) for n in range(3)]
-    for image in images:
-        (data_dir / image.rendition_key("preview")).unlink()
-    (data_dir / images[0].original_key).unlink()
-    code, text = _call("rebuild_renditions", "--gallery", gallery.hex)
-    assert (code, text) == (1, "2 images have new renditions.\n")
-    assert _call("rebuild_renditions", "--limit", "1")[0] == 1
-
-
-def test_all_makes_every_rendition_again(gallery: Gallery, data_dir: Path) -> None:
-    image = add(gallery, 1)
-    path = data_dir / image.rendition_key("preview")
-    path.write_bytes(b"by an old recipe")
-    _call("rebuild_renditions")
-    assert path.read_bytes() == b"by an old recipe"
-    _call("rebuild_renditions", "--all")
-    assert path.read_bytes().startswith(b"preview of")
-
-
-def test_all_keeps_the_old_renditions_of_what_gives_no_new_ones(
-    gallery: Gallery, data_dir: Path, quick_decoder: QuickDecoder
-) -> None:
-    image = add(gallery, 1)
-
-    def refuse() -> None:
-        raise ImageRejected("corrupt_image", "by a newer decoder")
-
-    quick_decoder.meanwhile = refuse
-    assert _call("rebuild_renditions", "--all")[0] == 1
-    assert files(data_dir) == set(image.keys)
-
-
-def test_renditions_that_could_not_be_replaced_are_counted_as_such(
-    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    add(gallery, 1)
-    monkeypatch.setattr(LocalMediaStorage, "delete_objects", lambda self, keys: dict.fromkeys(keys, "AccessDenied"))
-    assert _call("rebuild_renditions", "--all") == (1, "0 images have new renditions.\n")
-
-
-def test_a_dead_upload_is_not_rebuilt(gallery: Gallery) -> None:
-    with dying_at("upload.pending"), pytest.raises(Killed):
-        add(gallery, 1)
-    assert _call("rebuild_renditions") == (0, "0 images have new renditions.\n")
+    assert call_json("drain_outbox", "--limit", "7") == (1, {"published": 3, "left": 7})

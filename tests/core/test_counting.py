@@ -36,7 +36,7 @@ def test_nobody_changes_an_image_between_its_counting_and_its_hiding(gallery: Ga
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(interfere):
-        hit = remove_images(gallery, [image.id], START, seen=image.version)
+        hit = remove_images(gallery, [image.id], START, seen=image)
     assert len(meanwhile) == 1
     assert isinstance(meanwhile[0], OperationalError), "it had to wait"
     gallery.refresh_from_db()

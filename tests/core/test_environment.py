@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import stat
@@ -179,10 +180,17 @@ def test_https_needs_a_secret_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["DJANGO_SECRET_KEY", "DATABASE_URL", "CACHE_URL", "EMAIL_URL"])
 def test_a_secret_may_be_a_file(tmp_path: Path, name: str) -> None:
-    (tmp_path / "secret").write_text(" of a file\n")
+    (tmp_path / "secret").write_text(" of://a.file\n")
     field = name.removeprefix("DJANGO_").lower()
     site = read_environment({f"{name}_FILE": str(tmp_path / "secret"), name: "of a variable"}, tmp_path)
-    assert getattr(site, field) == "of a file"
+    assert getattr(site, field) == "of://a.file"
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "CACHE_URL", "EMAIL_URL"])
+def test_what_is_no_address_is_named_and_not_shown(tmp_path: Path, name: str) -> None:
+    refusal = _refusal({name: "user:secret@host/name"}, tmp_path)
+    assert refusal.startswith(f"{name} must be an address")
+    assert "secret" not in refusal
 
 
 def test_secrets_of_before_are_a_list(tmp_path: Path) -> None:
@@ -238,6 +246,10 @@ def test_a_file_that_is_not_there_or_empty_is_named(tmp_path: Path) -> None:
         ("GALLERY_TIMERS", "2"),
         ("SITE_URL", "photos.example.org"),
         ("SITE_URL", "ftp://example.org"),
+        ("SITE_URL", "http://example.org/photos"),
+        ("SITE_URL", "http://example.org?"),
+        ("SITE_URL", "http://me@example.org"),
+        ("SITE_URL", "HTTPS://example.org"),
         ("GALLERY_SIGNUP", "everybody"),
         ("GALLERY_DEFAULT_RETENTION", "2d"),
         ("GALLERY_MAX_RETENTION", "1w"),
@@ -285,6 +297,19 @@ def test_the_generated_secret_is_kept_and_private(tmp_path: Path) -> None:
     assert generated_secret(tmp_path / "new") == secret
     assert stat.S_IMODE((tmp_path / "new" / "secret-key").stat().st_mode) == 0o600
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["secret-key"]
+
+
+def test_a_folder_that_the_site_makes_is_closed_to_others(tmp_path: Path) -> None:
+    """Also where the secret is given; one that is there stays as its owner made it."""
+    given = {"DJANGO_SECRET_KEY": "given", "DATABASE_URL": ""}
+    for name, environ, mode in (("own", {}, 0o700), ("given", given, 0o700), ("open", given, 0o711)):
+        folder = tmp_path / name
+        if name == "open":
+            folder.mkdir()
+            folder.chmod(mode)
+        own = {**os.environ, "GALLERY_DATA_DIR": str(folder), **environ}
+        subprocess.run([sys.executable, "-c", "import gallery_site.settings"], env=own, cwd=ROOT, check=True)
+        assert stat.S_IMODE(folder.stat().st_mode) == mode
 
 
 def test_processes_that_start_together_agree_on_one_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,22 @@ def test_undo_gives_each_the_end_that_it_had(
     assert ends_of(images) == before
 
 
+@pytest.mark.parametrize(("count", "them"), [(1, "it"), (3, "them")])
+def test_one_photo_is_no_they(
+    gallery: Gallery, alice_client: Client, images: list[Image], count: int, them: str
+) -> None:
+    with clock(START):
+        toast = keep(alice_client, gallery, images[:count], "forever")
+        assert f"kept until you delete {them}." in toast
+
+
+def test_the_summary_of_one_photo_speaks_of_one(gallery: Gallery, alice_client: Client) -> None:
+    with clock(START):
+        add(gallery, 1, expires_at=None, has_expiry=True)
+        page = alice_client.get(gallery.get_absolute_url()).content.decode()
+    assert "kept until you delete it<" in page
+
+
 def test_an_undo_that_comes_too_late_says_so(gallery: Gallery, alice_client: Client) -> None:
     with clock(START) as time:
         image = add(gallery, 1, has_expiry=True, expires_at=START + HOUR)

@@ -62,7 +62,7 @@ def test_extending_twice_to_the_same_time_is_no_mistake(gallery: Gallery, data_d
         image = add(gallery, 1)
         twice = [set_expiry(reread, end, START) for reread in (reload(image), image)]
         assert [each.expires_at for each in twice] == [end, end]
-        assert problem_of(lambda: set_expiry(image, end, START, seen=image.version)).code == "precondition_failed"
+        assert problem_of(lambda: set_expiry(image, end, START, seen=image)).code == "precondition_failed"
         check_world(START, data_dir)
 
 

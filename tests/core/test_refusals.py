@@ -7,6 +7,7 @@ import io
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings as site
@@ -18,6 +19,8 @@ from pytest_django import Settings
 
 from galleries import uploads
 from galleries.models import Gallery, Image
+from gallery_site.accounts.models import User
+from tests.pictures import jpeg
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -100,6 +103,30 @@ def test_a_disk_that_takes_no_upload(
     alice_client.defaults["HTTP_X_CSRFTOKEN"] = token
     assert _upload(alice_client, gallery) == answer
     assert not Image.objects.exists()
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_a_strangers_form_puts_no_file_on_the_disk(
+    gallery: Gallery, alice: User, monkeypatch: pytest.MonkeyPatch, signed_in: bool
+) -> None:
+    """The body of any form is read for its CSRF token, and a stranger may make up cookie and token."""
+    made: list[str] = []
+
+    def watch(*arguments: Any, **options: Any) -> tuple[int, str]:
+        made.append(options["prefix"])
+        return mkstemp(*arguments, **options)
+
+    mkstemp = tempfile.mkstemp
+    monkeypatch.setattr(tempfile, "mkstemp", watch)
+    client = Client(enforce_csrf_checks=True)
+    if signed_in:
+        client.force_login(alice)
+    client.cookies[site.CSRF_COOKIE_NAME] = token = "a" * 32
+    form = {"csrfmiddlewaretoken": token, "file": SimpleUploadedFile("a.jpg", jpeg())}
+    answer = client.post(f"{gallery.get_absolute_url()}upload/", form)
+    assert answer.status_code == 302
+    assert ("login" in answer["Location"]) is not signed_in
+    assert ("body-" in made) is signed_in
 
 
 def test_a_database_that_is_busy_for_too_long_is_503(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -172,7 +173,7 @@ def test_own_gallery_is_measured_as_any_other(gallery: Gallery, bob: User) -> No
 
 def test_tiles_say_what_their_template_says(gallery: Gallery) -> None:
     """Filling in after the template was written is the same as writing it, whatever the names hold."""
-    images = [add(gallery, n) for n in range(6)]
+    images = [add(gallery, n) for n in range(7)]
     now = timezone.now()
     images[0].filename = "\"><script>%(id)s %s {{ x }} &amp; 'quote' \\1.jpg"
     images[1].expires_at = None
@@ -181,10 +182,11 @@ def test_tiles_say_what_their_template_says(gallery: Gallery) -> None:
     images[4].animated = True
     images[5].width, images[5].height = 4000, 1000
     tiles = make_tiles(gallery, images, Addresses(gallery, now, None))
-    assert write_tiles(tiles) == "".join(_written_by_django(tile, now) for tile in tiles)
+    day = Day(tiles[0].day, is_by_upload=False, tiles=tiles, begins=2)
+    assert write_tiles(day) == "".join(_written_by_django(tile, place < 6, now) for place, tile in enumerate(tiles, 2))
 
 
-def _written_by_django(tile: Tile, now: datetime) -> str:
+def _written_by_django(tile: Tile, is_in_sight: bool, now: datetime) -> str:
     image, ends = tile.image, tile.expires_at
     context = {
         "has_end": ends is not None,
@@ -192,6 +194,7 @@ def _written_by_django(tile: Tile, now: datetime) -> str:
         "has_placeholder": bool(image.placeholder),
         "is_animated": image.animated,
         "is_wide": image.width / image.height >= 2,
+        "is_in_sight": is_in_sight,
         "expires": int(ends.timestamp()) if ends else "",
         "left": words_left(ends, now),
         "id": image.hex,
@@ -202,6 +205,24 @@ def _written_by_django(tile: Tile, now: datetime) -> str:
         "ratio_class": tile.ratio_class,
     }
     return render_to_string("galleries/_tile.html", context)
+
+
+def test_pictures_of_the_first_screen_do_not_wait_for_the_layout(gallery: Gallery, alice_client: Client) -> None:
+    """Whichever days they are of; the others are fetched when they come near."""
+    for n in range(10):
+        add(gallery, n, taken_at=START - timedelta(days=n // 2))
+    html = alice_client.get(gallery.get_absolute_url()).content.decode()
+    pictures = re.findall(r'<img class="tile-over"[^>]*>', html)
+    assert ['loading="lazy"' in picture for picture in pictures] == [False] * 6 + [True] * 4
+
+
+def test_the_page_is_sent_packed(gallery: Gallery, alice_client: Client) -> None:
+    """On a slow line its 120 kB are half of what its owner waits for."""
+    add(gallery, 1)
+    packed = alice_client.get(gallery.get_absolute_url(), headers={"accept-encoding": "gzip"})
+    assert packed["Content-Encoding"] == "gzip"
+    assert b"tile-over" in gzip.decompress(packed.content)
+    assert {"Accept-Encoding", "HX-Request", "Cookie"} <= set(packed["Vary"].split(", "))
 
 
 def test_a_page_of_the_site_leads_to_the_next(gallery: Gallery, alice_client: Client) -> None:

@@ -42,17 +42,25 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 START = datetime(2026, 5, 3, 12, 0, tzinfo=UTC)
+SWEPT = START + 8 * DAY  # seven days of retention and one of grace
+# Threads have connections of their own: what they see must be committed.
+in_parallel = pytest.mark.django_db(transaction=True)
 
 
 class QuickDecoder:
-    """Keeps the contract of ``galleries.decoding.Decoder`` for any bytes, in no time. ``decoded`` counts its calls."""
+    """Keeps the contract of ``galleries.decoding.Decoder`` for any bytes, in no time. ``decoded`` counts its calls,
+    ``groups`` are those it was told."""
 
     def __init__(self) -> None:
         self.decoded = 0
+        self.groups: set[str] = set()
         self.meanwhile: Callable[[], object] = lambda: None
 
-    def decode(self, source: Path, workdir: Path, *, keep_metadata: bool, offered: object = None) -> DecodedImage:
+    def decode(
+        self, source: Path, workdir: Path, *, keep_metadata: bool, offered: object = None, group: str = ""
+    ) -> DecodedImage:
         self.decoded += 1
+        self.groups.add(group)
         body = source.read_bytes()
         renditions = []
         for spec in SPECS:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 CORE, FAULTS, RECORDS, SERVER = "tests/core", "tests/faults", "tests/records", "tests/server"
-BUCKET, TABLE, LOAD = "tests/aws/test_bucket.py", f"{RECORDS}/test_sweep_table.py", f"{FAULTS}/test_load.py"
+BUCKET, LOAD = "tests/aws/test_bucket.py", f"{FAULTS}/test_load.py"
+TABLE, TABLE_FAULTS = f"{RECORDS}/test_sweep_table.py", f"{RECORDS}/test_sweep_table_faults.py"
+TABLE_TIME, ENTRY = f"{RECORDS}/test_sweep_table_time.py", f"{RECORDS}/test_sweep_entry.py"
 CRASHES, DISK, RACES = f"{FAULTS}/test_crash_points.py", f"{FAULTS}/test_storage_faults.py", f"{FAULTS}/test_races.py"
-UPLOADS, REMOVAL = f"{CORE}/test_lifecycle_uploads.py", f"{CORE}/test_lifecycle_removal.py"
+UPLOAD_FAULTS, REMOVAL = f"{CORE}/test_lifecycle_upload_faults.py", f"{CORE}/test_lifecycle_removal.py"
 
 ROWS: dict[int, tuple[str, ...]] = {
     # processes that die
     1: (
         f"{CRASHES}::test_an_upload_killed_anywhere_is_not_lost_once_acknowledged",
-        f"{UPLOADS}::test_death_before_the_last_commit_leaves_nothing",
-        f"{UPLOADS}::test_death_after_the_last_commit_keeps_the_image",
+        f"{UPLOAD_FAULTS}::test_death_before_the_last_commit_leaves_nothing",
+        f"{UPLOAD_FAULTS}::test_death_after_the_last_commit_keeps_the_image",
     ),
     2: (
         f"{CRASHES}::test_a_removal_killed_after_its_commit_is_one",
@@ -20,7 +22,7 @@ ROWS: dict[int, tuple[str, ...]] = {
     ),
     3: (
         f"{RECORDS}/test_runtime.py::test_a_function_killed_in_the_middle_is_finished_by_the_next",
-        f"{TABLE}::test_a_sweep_that_dies_is_finished_by_the_next",
+        f"{TABLE_FAULTS}::test_a_sweep_that_dies_is_finished_by_the_next",
     ),
     4: (
         f"{CRASHES}::test_a_lengthening_killed_anywhere_is_done_or_not",
@@ -36,16 +38,16 @@ ROWS: dict[int, tuple[str, ...]] = {
         f"{BUCKET}::test_a_put_whose_answer_got_lost_is_not_taken_for_somebody_elses",
         f"{BUCKET}::test_a_lost_answer_does_not_hide_that_the_key_was_taken",
         f"{RECORDS}/test_outbox.py::test_a_lost_answer_is_no_failure",
-        f"{TABLE}::test_one_fault_of_any_request_changes_nothing",
+        f"{TABLE_FAULTS}::test_one_fault_of_any_request_changes_nothing",
     ),
     8: (f"{BUCKET}::test_bytes_that_changed_on_the_way_are_refused",),
     9: (
         f"{RECORDS}/test_outbox.py::test_a_table_that_is_down_stops_nothing_but_lengthening",
-        f"{TABLE}::test_what_stays_throttled_is_left_to_the_next_run",
+        f"{TABLE_FAULTS}::test_what_stays_throttled_is_left_to_the_next_run",
     ),
     10: (
         f"{BUCKET}::test_a_partial_delete_names_what_failed_after_one_more_try",
-        f"{TABLE}::test_objects_that_are_not_deleted_keep_their_record",
+        f"{TABLE_FAULTS}::test_objects_that_are_not_deleted_keep_their_record",
     ),
     11: (
         f"{RECORDS}/test_mirroring.py::test_what_is_left_unprocessed_is_asked_for_again",
@@ -77,14 +79,14 @@ ROWS: dict[int, tuple[str, ...]] = {
     # at the same time
     20: (
         f"{RACES}::test_two_sweeps_at_once_delete_each_image_once",
-        f"{TABLE}::test_two_sweeps_at_once_count_each_deletion_once",
+        f"{TABLE_FAULTS}::test_two_sweeps_at_once_count_each_deletion_once",
     ),
     21: (
         f"{RACES}::test_extend_against_sweep_in_every_order",
         f"{RECORDS}/test_orders.py::test_in_every_order_one_of_them_wins_wholly",
         f"{RECORDS}/test_schedules.py::test_random_schedules_with_records_keep_the_promises",
     ),
-    22: (f"{UPLOADS}::test_a_row_that_the_reaper_took_is_not_made_ready",),
+    22: (f"{UPLOAD_FAULTS}::test_a_row_that_the_reaper_took_is_not_made_ready",),
     23: (
         f"{REMOVAL}::test_twice_at_once_is_once",
         f"{REMOVAL}::test_delete_now_against_restore_one_of_them_wins",
@@ -94,13 +96,13 @@ ROWS: dict[int, tuple[str, ...]] = {
         f"{RACES}::test_a_web_clock_that_jumps_keeps_every_promise_at_the_right_time",
         f"{RACES}::test_a_sweep_with_a_wrong_clock_deletes_nothing_that_is_live",
         f"{RACES}::test_daylight_saving_moves_no_expiry",
-        f"{TABLE}::test_a_clock_that_is_wrong_deletes_nothing",
+        f"{TABLE_TIME}::test_a_clock_that_is_wrong_deletes_nothing",
     ),
-    25: (f"{TABLE}::test_time_that_is_over_leaves_the_rest_to_the_next_run",),
+    25: (f"{TABLE_TIME}::test_time_that_is_over_leaves_the_rest_to_the_next_run",),
     26: (f"{TABLE}::test_a_hand_made_item_is_skipped_and_counted",),
     27: (
         f"{LOAD}::test_fifteen_hundred_due_at_once_follow_the_mass_rule",
-        f"{TABLE}::test_a_mass_waits_for_a_second_visit",
+        f"{TABLE_TIME}::test_a_mass_waits_for_a_second_visit",
     ),
     28: (
         f"{LOAD}::test_a_hundred_uploads_at_once_are_all_kept",
@@ -126,8 +128,8 @@ ROWS: dict[int, tuple[str, ...]] = {
     # operators
     34: (
         f"{SERVER}/test_moving.py::test_backup_brings_back_what_was_destroyed",
-        f"{CORE}/test_commands.py::test_suspiciously_many_orphans_are_held",
-        f"{CORE}/test_commands.py::test_old_orphans_are_told_and_deleted_only_when_asked",
+        f"{CORE}/test_store_commands.py::test_suspiciously_many_orphans_are_held",
+        f"{CORE}/test_store_commands.py::test_old_orphans_are_told_and_deleted_only_when_asked",
         f"{RECORDS}/test_mirroring.py::test_very_many_orphans_are_held",
     ),
     35: (
@@ -139,7 +141,7 @@ ROWS: dict[int, tuple[str, ...]] = {
         f"{BUCKET}::test_a_missing_bucket_is_named",
         f"{BUCKET}::test_a_bucket_in_another_region_is_named_though_the_sdk_finds_it",
         "tests/aws/test_emulated_site.py::test_credentials_that_are_not_good_are_named",
-        f"{TABLE}::test_a_variable_that_is_missing_is_named",
+        f"{ENTRY}::test_a_variable_that_is_missing_is_named",
     ),
     37: (f"{CORE}/test_take_down_faults.py::test_a_take_down_killed_in_the_middle_has_hidden_all",),
 }

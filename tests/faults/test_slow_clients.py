@@ -80,6 +80,15 @@ def test_a_request_may_come_byte_by_byte_and_two_at_once(site: FaultSite) -> Non
             answers += line.recv(65_536)
 
 
+def test_a_length_that_nothing_has_ends_nothing_but_its_request(site: FaultSite) -> None:
+    others = slow_clients(site, b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+    with others as lines, socket.create_connection(("127.0.0.1", site.port), timeout=10) as line:
+        line.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %b\r\n\r\n" % (b"9" * 5_000))
+        assert line.recv(65_536).startswith(b"HTTP/1.1 400")
+        lines[0].sendall(b"\r\n")
+        assert lines[0].recv(65_536).startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.parametrize(
     ("head", "is_long"),
     [
@@ -87,6 +96,7 @@ def test_a_request_may_come_byte_by_byte_and_two_at_once(site: FaultSite) -> Non
         (b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", False),
         (b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nabc", True),
         (b"POST / HTTP/1.1\r\ncontent-length:4\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: %b\r\n\r\n" % (b"9" * 5_000), True),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", True),
         (b"GET /x HTTP/1.1\r\nX: y\r\n\r\nContent-Length: 9", False),
         (b"GET /media/a/b HTTP/1.1\r\n\r\n", True),

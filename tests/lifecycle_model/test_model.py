@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.lifecycle_model.model import GRACE, NEVER, WINDOW, Act, Rules, Scenario, explore
+from tests.lifecycle_model.model import explore
+from tests.lifecycle_model.state import GRACE, NEVER, WINDOW, Act, Rules, Scenario
 
 SWEEP = Act("sweep")
 SCENARIOS = {

@@ -81,6 +81,15 @@ def test_guest_reaches_one_gallery(make_link: MakeLink, gallery: Gallery, alice:
             look()
 
 
+def test_nobody_reaches_a_photo_of_a_suspended_owner(make_link: MakeLink, gallery: Gallery, alice: User) -> None:
+    """Nor those who came in before."""
+    image, guest, now = store_image(gallery), Guest(make_link()), timezone.now()
+    User.objects.update(is_active=False)
+    for who in (alice, guest):
+        with pytest.raises(Http404):
+            seen_image(who, image.id, now)
+
+
 def test_link_ends_at_its_second(make_link: MakeLink) -> None:
     link = make_link(ends_at=timezone.now() + timedelta(hours=1))
     assert entering(link, link.ends_at - timedelta(seconds=1)) == "in"
@@ -159,11 +168,14 @@ def test_downloads_are_never_one_too_many(make_link: MakeLink) -> None:
     assert {problem.code for problem in refused} == {"downloads_used_up"}
 
 
-def test_download_of_a_revoked_link_is_refused(make_link: MakeLink) -> None:
+@pytest.mark.parametrize("end", ["revoked", "its time"])
+def test_download_of_a_link_that_ended_meanwhile_is_refused(end: str, make_link: MakeLink) -> None:
     link = make_link("download")
-    switch_link(link, False, timezone.now())
+    now = link.ends_at if end == "its time" else timezone.now()
+    if end == "revoked":
+        switch_link(link, False, now)
     with pytest.raises(Problem) as refused:
-        take_download(link, timezone.now())
+        take_download(link, now)
     assert refused.value.code == "link_ended"
 
 
@@ -198,6 +210,8 @@ def test_fifty_open_links_are_the_most(make_link: MakeLink) -> None:
     make_link()
     with pytest.raises(Problem):
         switch_link(links[0], True, timezone.now())
+    Link.objects.filter(id=links[1].id).update(ends_at=timezone.now())
+    make_link()
 
 
 def test_form_gives_thirty_days() -> None:

@@ -14,18 +14,21 @@ class Reason:
 
 ACCOUNTS, API, CORE, FAULTS = "tests/accounts", "tests/api", "tests/core", "tests/faults"
 WALK, LINKS, VISITS = "tests/test_access_walk.py", "tests/links/test_links.py", "tests/links/test_visits.py"
-SAFETY, SWEEP, UPLOADS = f"{ACCOUNTS}/test_safety.py", f"{CORE}/test_sweep_rows.py", f"{CORE}/test_lifecycle_uploads.py"
+PASSCODES = "tests/links/test_passcodes.py"
+SAFETY = f"{ACCOUNTS}/test_safety.py"
+UPLOADS, UPLOAD_FAULTS = f"{CORE}/test_lifecycle_uploads.py", f"{CORE}/test_lifecycle_upload_faults.py"
+SWEEP_FAULTS, SWEEP_MASS = f"{CORE}/test_sweep_faults.py", f"{CORE}/test_sweep_mass.py"
 HERE = "tests/peers/test_peers.py"
 HEADERS = "tests/headers/test_scores.py::test_every_page_keeps_every_rule"
 BUCKET, RECORDS = "tests/aws/test_bucket.py", "tests/records"
 
 ROWS: dict[int, tuple[str, ...] | Reason] = {
     # 4a: access control and sharing
-    1: (f"{VISITS}::test_locked_link_gives_nothing_anywhere", f"{WALK}::test_anonymous_learns_nothing"),
-    2: (f"{VISITS}::test_equal_passcodes_do_not_unlock_each_other",),
+    1: (f"{PASSCODES}::test_locked_link_gives_nothing_anywhere", f"{WALK}::test_anonymous_learns_nothing"),
+    2: (f"{PASSCODES}::test_equal_passcodes_do_not_unlock_each_other",),
     4: (
-        f"{VISITS}::test_guesses_of_one_address_are_limited",
-        f"{VISITS}::test_guesses_from_many_addresses_are_limited_per_link",
+        f"{PASSCODES}::test_guesses_of_one_address_are_limited",
+        f"{PASSCODES}::test_guesses_from_many_addresses_are_limited_per_link",
         "tests/limits/test_throttling.py::test_eleventh_in_a_minute_waits_until_the_first_is_a_minute_old",
     ),
     5: (f"{HERE}::test_row_5_foreign_unknown_and_expired_look_the_same",),
@@ -35,7 +38,7 @@ ROWS: dict[int, tuple[str, ...] | Reason] = {
     ),
     7: (f"{LINKS}::test_own_links_are_mine", f"{WALK}::test_other_people_find_nothing"),
     8: (f"{VISITS}::test_revoked_link_gives_no_new_pass_and_old_ones_end",),
-    9: (f"{VISITS}::test_locked_link_gives_nothing_anywhere",),
+    9: (f"{PASSCODES}::test_locked_link_gives_nothing_anywhere",),
     10: (f"{WALK}::test_suspended_owner_is_nobody", f"{VISITS}::test_links_of_a_suspended_owner_are_unknown"),
     11: (f"{LINKS}::test_guest_reaches_one_gallery", f"{LINKS}::test_own_links_are_mine"),
     12: (
@@ -60,7 +63,7 @@ ROWS: dict[int, tuple[str, ...] | Reason] = {
     19: (
         f"{ACCOUNTS}/test_limits.py::test_row_19_ipv6_counts_by_64",
         f"{ACCOUNTS}/test_limits.py::test_row_19_forged_forwarded_for_changes_nothing",
-        f"{VISITS}::test_guesses_of_one_ipv6_network_count_together",
+        f"{PASSCODES}::test_guesses_of_one_ipv6_network_count_together",
     ),
     21: Reason("A link lets nobody upload: guests' limits come with the links that take photos."),
     22: (f"{UPLOADS}::test_fifty_parallel_uploads_with_room_for_three_store_three",),
@@ -141,29 +144,32 @@ ROWS: dict[int, tuple[str, ...] | Reason] = {
     52: (f"{HERE}::test_row_40_and_52_hostile_texts_stand_escaped",),
     # 4d: data loss, leftovers, time
     53: (
-        f"{UPLOADS}::test_a_store_that_fails_at_any_object_acknowledges_nothing",
+        f"{UPLOAD_FAULTS}::test_a_store_that_fails_at_any_object_acknowledges_nothing",
         f"{FAULTS}/test_storage_faults.py::test_an_error_of_the_disk_is_a_refusal_and_keeps_nothing",
         "tests/aws/test_story_in_a_bucket.py::test_a_bucket_that_fails_refuses_the_upload_and_gives_its_room_back",
     ),
     54: (
         f"{FAULTS}/test_crash_points.py::test_an_upload_killed_anywhere_is_not_lost_once_acknowledged",
-        f"{UPLOADS}::test_death_before_the_last_commit_leaves_nothing",
+        f"{UPLOAD_FAULTS}::test_death_before_the_last_commit_leaves_nothing",
     ),
     56: (
-        f"{CORE}/test_commands.py::test_foreign_names_are_told_and_never_touched",
+        f"{CORE}/test_store_commands.py::test_foreign_names_are_told_and_never_touched",
         f"{CORE}/test_storage.py::test_nothing_but_our_keys_is_ever_touched",
     ),
     57: (
         f"{FAULTS}/test_load.py::test_fifteen_hundred_due_at_once_follow_the_mass_rule",
-        f"{SWEEP}::test_a_mass_sweep_waits_for_a_second_visit_an_hour_later",
+        f"{SWEEP_MASS}::test_a_mass_sweep_waits_for_a_second_visit_an_hour_later",
     ),
     59: (
         f"{BUCKET}::test_a_partial_delete_names_what_failed_after_one_more_try",
-        f"{SWEEP}::test_one_delete_that_fails_keeps_its_row_and_stops_nobody",
+        f"{SWEEP_FAULTS}::test_one_delete_that_fails_keeps_its_row_and_stops_nobody",
     ),
-    60: (f"{SWEEP}::test_a_row_with_a_strange_key_fails_alone", f"{SWEEP}::test_poison_does_not_use_up_the_limit"),
+    60: (
+        f"{SWEEP_FAULTS}::test_a_row_with_a_strange_key_fails_alone",
+        f"{SWEEP_FAULTS}::test_poison_does_not_use_up_the_limit",
+    ),
     61: (
-        f"{SWEEP}::test_what_was_extended_after_it_was_listed_is_skipped",
+        f"{SWEEP_FAULTS}::test_what_was_extended_after_it_was_listed_is_skipped",
         f"{FAULTS}/test_crash_points.py::test_a_sweep_killed_anywhere_is_finished_by_the_next",
     ),
     63: (
@@ -181,7 +187,7 @@ ROWS: dict[int, tuple[str, ...] | Reason] = {
     ),
     67: (
         f"{FAULTS}/test_races.py::test_two_sweeps_at_once_delete_each_image_once",
-        f"{SWEEP}::test_four_sweeps_at_once_count_each_image_once",
+        f"{SWEEP_FAULTS}::test_four_sweeps_at_once_count_each_image_once",
     ),
     68: (
         f"{RECORDS}/test_outbox.py::test_a_lost_answer_is_no_failure",

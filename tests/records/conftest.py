@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cleanup_lambda import handler
+from cleanup_lambda.objects import BucketObjects
 from tests.core.world import QuickDecoder
+from tests.records.due import GRACE, NOW, Run
 from tests.records.service import CREDENTIALS, Service
 from tests.records.table import Table
 
@@ -95,3 +98,29 @@ def gallery(store: TableRecords, alice: User) -> Gallery:
     from galleries.galleries import create_gallery
 
     return create_gallery(alice, title="Summer", retention="7d", now=timezone.now())
+
+
+@pytest.fixture
+def sweep(service: Service) -> Run:
+    """One run of the Lambda, by default at NOW, with clients of its own process's cache."""
+    settings = handler.Settings(service.table.name, service.objects.name, "eu-central-1", service.address, GRACE)
+    table, bucket = handler._clients(settings)
+    service.now = lambda: NOW
+
+    def sweep_once(now: float = NOW, **arguments: Any) -> dict[str, int | bool]:
+        store = BucketObjects(bucket, service.objects.name, sleep=lambda seconds: None)
+        return handler.run(settings, table, store, clock=lambda: now, **arguments)
+
+    return sweep_once
+
+
+@pytest.fixture
+def folder(data_dir: Path) -> Path:
+    return data_dir
+
+
+@pytest.fixture
+def small_masses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than 20 are a mass."""
+    for module in ("sweep", "visits"):
+        monkeypatch.setattr(f"cleanup_lambda.{module}.MASS_FLOOR", 20)

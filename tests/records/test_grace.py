@@ -24,14 +24,13 @@ from galleries.removal import remove_images, restore_image
 from galleries.table import TableRecords
 from tests.core.world import DAY, add, problem_of, reload
 from tests.live import ROOT
+from tests.records.due import GRACE, LIVE, Run, keep, make_record, place, said
 from tests.records.service import Service
 from tests.records.table import Item, Table
-from tests.records.test_sweep_table import GRACE, LIVE, Run, keep, make_record, place, said, sweep
 
 if TYPE_CHECKING:
     from pytest_django import Settings
 
-__all__ = ["sweep"]  # the fixture
 STATE = place(STATE_KEY)
 
 

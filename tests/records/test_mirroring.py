@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -17,18 +17,19 @@ from pytest_django import Settings
 
 from cleanup_lambda.records import image_key
 from galleries.expiry import set_expiry
-from galleries.metadata import RecordsUnavailable
+from galleries.metadata import RecordsUnavailable, image_record
 from galleries.mirroring import Comparison, Findings, Pace
 from galleries.models import Gallery, Image, OutboxEntry
 from galleries.outbox import Drain
 from galleries.problems import Problem
 from galleries.removal import remove_images, restore_image
+from galleries.renaming import rename_image
 from galleries.table import TableRecords
 from gallery_site.accounts.models import User
 from tests.core.world import Killed, add, dying_at, reload
+from tests.records.due import keep, make_record, place
 from tests.records.service import Service
 from tests.records.table import Item, Table
-from tests.records.test_sweep_table import keep, make_record, place
 from tests.records.world import check_in_line, record_of
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +66,13 @@ def test_a_table_in_line_is_left_alone(images: list[Image], table: Table, servic
     )  # fmt: skip
     assert table.records == before
     assert set(service.calls) == {"BatchGetItem", "Scan", "GetItem", "UpdateItem"}
+
+
+def test_the_last_moment_that_there_is_is_in_line(images: list[Image]) -> None:
+    """Programs say "9999-12-31" where they mean never."""
+    set_expiry(images[0], datetime.max.replace(tzinfo=UTC), timezone.now())
+    code, found = sync("--verify")
+    assert (code, found["differences"]) == (0, {})
 
 
 def test_a_table_that_was_lost_is_rebuilt(images: list[Image], table: Table) -> None:
@@ -136,18 +144,30 @@ def test_a_change_that_is_on_its_way_is_no_difference(images: list[Image], galle
     assert (code, found["waiting"], found["differences"]) == (0, 1, {})
 
 
+def test_a_row_that_changed_since_it_was_read_is_left_alone(images: list[Image], drain: Drain) -> None:
+    """A version lower than the record's would keep every later change from it."""
+    read = reload(images[0])
+    for name in ("once.jpg", "twice.jpg"):
+        rename_image(reload(read), name, timezone.now())
+    drain.round(timezone.now(), 100)
+    wanted = {read.id: image_record(read)}
+    assert Comparison._unsettled({read.id: "different"}, wanted, Image, OutboxEntry) == {read.id}
+    assert not Comparison._overtake(Image, read.id, read.version, read.version)
+    assert reload(read).version == read.version + 2
+
+
 def test_a_lengthening_makes_the_record_that_is_missing(images: list[Image], table: Table) -> None:
     """As on the day when the table is switched on; that the record had to be written first is nobody else's change."""
     image = reload(images[0])
     table.items.clear()
     later = timezone.now() + timedelta(days=30)
-    set_expiry(image, later, timezone.now(), seen=image.version)
+    set_expiry(image, later, timezone.now(), seen=image)
     assert reload(image).expires_at == later
     record = record_of(table, image)
     assert record is not None
     assert record.version == reload(image).version
     with pytest.raises(Problem, match="precondition_failed"):
-        set_expiry(reload(image), later + timedelta(days=1), timezone.now(), seen=image.version)
+        set_expiry(reload(image), later + timedelta(days=1), timezone.now(), seen=image)
 
 
 def test_a_lengthening_under_way_is_its_requests_alone(images: list[Image], table: Table, service: Service) -> None:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from galleries import outbox
+from galleries import crash, outbox
 from galleries.expiry import set_expiry, shorten_images
 from galleries.galleries import change_gallery, create_gallery
 from galleries.models import Gallery, GalleryOutboxEntry, Image, OutboxEntry, State
@@ -20,6 +20,7 @@ from galleries.outbox import Drain, drain_outbox, measure_backlog
 from galleries.removal import delete_for_good, remove_gallery, remove_images, restore_gallery, restore_image
 from galleries.renaming import rename_image
 from galleries.renditions import drop_renditions, rebuild_shown
+from galleries.sweeping import finish_deleting, make_plan, run_sweep
 from galleries.table import TableRecords
 from galleries.uploads import abandon
 from gallery_site.accounts.models import User
@@ -233,6 +234,26 @@ def test_a_reservation_is_left_to_its_request_and_then_retired(
     check_in_line(table)
 
 
+def test_a_drain_that_comes_late_does_not_publish_what_is_reserved(
+    gallery: Gallery, store: TableRecords, drain: Drain, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It retired what was abandoned before this reservation began. With its version the old end would be in the table,
+    and the lengthening would take that for its own."""
+    image = add(gallery, 1)
+    drain.round(timezone.now(), 100)
+
+    def come_late(name: str) -> None:
+        if name == "lengthen.reserved":
+            outbox._publish(outbox.Images, [image.id], patient=True)
+
+    monkeypatch.setattr(crash, "point", come_late)
+    set_expiry(reload(image), None, timezone.now())
+    check_in_line(table)
+    record = record_of(table, image)
+    assert record is not None
+    assert record.due_at is None
+
+
 @pytest.mark.parametrize("point", ["drain.taken", "drain.retired", "drain.published"])
 def test_a_drain_that_dies_is_finished_by_the_next(
     gallery: Gallery, store: TableRecords, drain: Drain, table: Table, point: str
@@ -246,6 +267,27 @@ def test_a_drain_that_dies_is_finished_by_the_next(
     Drain().round(now + 2 * MINUTE, 100)
     assert measure_backlog(now).depth == 0
     check_in_line(table)
+
+
+def test_a_row_goes_when_its_record_is_gone_and_not_before(
+    gallery: Gallery, store: TableRecords, drain: Drain, service: Service, table: Table
+) -> None:
+    """A late write has made it again, and without its row nothing would look for it."""
+    image, now = add(gallery, 1), timezone.now()
+    drain.round(now, 100)
+    late = dict(table.items)
+    remove_images(gallery, [image.id], now)
+    delete_for_good(gallery, [image.id], now)
+    finish_deleting(gallery, now)
+    assert (reload(image).state, record_of(table, image)) == (State.EMPTIED, None)
+    table.items.update(late)
+    service.fail("BatchWriteItem", "InternalServerError", times=10**6, status=500)
+    run_sweep(make_plan(now + HOUR))
+    assert reload(image).state == State.EMPTIED
+    service.faults.clear()
+    store.paused_until = float("-inf")
+    run_sweep(make_plan(now + HOUR))
+    assert (Image.objects.count(), record_of(table, image)) == (0, None)
 
 
 def test_two_drains_do_not_do_the_same(gallery: Gallery, drain: Drain, service: Service) -> None:

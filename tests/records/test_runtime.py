@@ -22,8 +22,8 @@ import pytest
 from cleanup_lambda.records import ImageRecord
 from gallery_site.runner.packaging import pack_lambda
 from tests.live import ROOT
+from tests.records.due import GRACE, HOUR, keep, make_record, objects, store_objects
 from tests.records.service import Service
-from tests.records.test_sweep_table import GRACE, HOUR, keep, make_record, objects, store_objects
 
 PATIENCE = 30.0  # seconds
 MEMORY = 256 * 1024  # kB: what the template gives it

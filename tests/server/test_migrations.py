@@ -13,7 +13,9 @@ from django.db.models.fields import NOT_PROVIDED
 
 OURS = ("galleries", "accounts")
 # (app, migration): why something that the rule does not let through is safe all the same.
-SAFE_ALL_THE_SAME: dict[tuple[str, str], str] = {}
+SAFE_ALL_THE_SAME: dict[tuple[str, str], str] = {
+    ("galleries", "0009_measure_clean_copies_anew"): "the code before measures what is NULL when it is asked for",
+}
 
 
 def migration_objects() -> Iterator[tuple[str, str, migrations.Migration]]:

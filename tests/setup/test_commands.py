@@ -78,6 +78,14 @@ def test_manage_py_finds_the_environment_by_itself(tmp_path: Path) -> None:
     assert result.stdout == f"in .venv: {tmp_path / 'manage.py'} check\n"
 
 
+def test_manage_py_says_a_wrong_port_in_a_sentence(tmp_path: Path) -> None:
+    own = {**os.environ, "PORT": "abc", "GALLERY_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=own, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, "PORT must be a number from 1 to 65535, not 'abc'.\n")
+
+
 def test_banner_on_loopback_is_one_line() -> None:
     assert banner("127.0.0.1", 8000, "", "192.168.1.5") == "Image Gallery is at http://127.0.0.1:8000"
 
