@@ -22,6 +22,20 @@ function isToast({ xhr }) {
   return xhr.getResponseHeader("HX-Retarget") === "#toasts";
 }
 
+// Firefox ends what is asked for as soon as a navigation begins, also when that becomes a download, and says "loadend" alone,
+// for which htmx does not listen: it would wait for ever, and whatever waits for its turn with it.
+document.body.addEventListener("htmx:beforeSend", ({ detail: { xhr } }) => {
+  let isTold = false;
+  for (const name of ["load", "error", "abort", "timeout"]) {
+    xhr.addEventListener(name, () => {
+      isTold = true;
+    });
+  }
+  xhr.addEventListener("loadend", () => {
+    if (!isTold) xhr.dispatchEvent(new ProgressEvent("error"));
+  });
+});
+
 // Before anybody who does more with what comes (grid/refresh.js).
 document.body.addEventListener(
   "htmx:beforeSwap",

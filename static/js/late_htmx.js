@@ -16,7 +16,9 @@ export const fetchHtmx = once(async () => {
   return window.htmx;
 });
 
+/** Not "load": it never comes when a download began by a link before it. */
 async function isLoaded() {
-  if (document.readyState === "complete") return;
-  await new Promise((resolve) => addEventListener("load", resolve, { once: true }));
+  while (document.readyState !== "complete") {
+    await new Promise((resolve) => document.addEventListener("readystatechange", resolve, { once: true }));
+  }
 }

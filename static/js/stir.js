@@ -59,14 +59,38 @@ export function onceThere(pressed, act) {
   else act();
 }
 
+function isPlain({ ctrlKey, metaKey, shiftKey, altKey }) {
+  return !(ctrlKey || metaKey || shiftKey || altKey);
+}
+
+/** A press on `selector` waits for what `fetchIt` fetches, and for nothing else. */
+export function pressAfter(selector, fetchIt) {
+  let isWaiting = false;
+  let isOver = false;
+  addEventListener(
+    "click",
+    async (event) => {
+      const pressed = event.target.closest(selector);
+      if (!pressed || isOver || !isPlain(event)) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (isWaiting) return;
+      isWaiting = true;
+      await Promise.race([fetchIt().catch(() => {}), new Promise((go) => setTimeout(go, PATIENCE))]);
+      isOver = true;
+      pressed.click();
+    },
+    true,
+  );
+}
+
 for (const name of STIRS) addEventListener(name, stir, { capture: true, passive: true });
 
 addEventListener(
   "click",
   (event) => {
     const pressed = event.target.closest(PRESSED);
-    const isPlain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
-    if (!pressed || !isPlain || !isAwaited()) return;
+    if (!pressed || !isPlain(event) || !isAwaited()) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     hold(pressed, () => pressed.click());

@@ -11,10 +11,11 @@ import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
 from tests.browser.conftest import Visitor
+from tests.interception import intercept
 from tests.live import PASSWORD, LiveSite
 from tests.pictures import jpeg
 from tests.upload_js.conftest import wait_until
-from tests.upload_js.test_survival import OUT_OF_REACH, kept
+from tests.upload_js.kept_photos import OUT_OF_REACH, kept
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 Open = Callable[..., Visitor]
@@ -49,7 +50,9 @@ FULL_AFTER_ONE = """() => {
 # Requests that carry photos find no line.
 NO_LINE = """() => {
   XMLHttpRequest.prototype.send = function () {
-    setTimeout(() => this.dispatchEvent(new ProgressEvent("error")));
+    setTimeout(() => {
+      for (const name of ["error", "loadend"]) this.dispatchEvent(new ProgressEvent(name));
+    });
   };
 }"""
 
@@ -132,7 +135,7 @@ def test_what_was_shared_into_another_window_meanwhile_still_waits(visitor: Open
     other = page.context.new_page()
     other.goto(page.url)
     slow: list[Route] = []
-    page.route("**/g/new/", lambda route: slow.append(route))
+    intercept(page, "**/g/new/", lambda route: slow.append(route))
     page.evaluate(SHARE, [shared(1), shared(2), shared(3)])
     with page.expect_request("**/g/new/"):
         page.get_by_role("button", name="Add").click()

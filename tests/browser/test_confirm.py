@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, fill
 from tests.browser.test_main_job import OpenWindow
-from tests.browser.test_refresh import fill
 from tests.live import LiveSite
 
 pytestmark = pytest.mark.browser
@@ -35,16 +34,14 @@ def test_photo_goes_for_good_after_a_yes_alone(site: LiveSite, visitor: OpenWind
     expect(page.locator(".bin-tile")).to_have_count(0)
 
 
-def test_bin_acts_on_what_is_checked_and_says_how_many(site: LiveSite, visitor: OpenWindow, person: str) -> None:
-    address = fill(site, person, range(3))
-    window = visitor(PHONE)
+def test_bin_acts_on_what_is_checked_and_says_how_many(enter: OpenWindow) -> None:
+    window = enter(3, PHONE)
     page = window.page
-    window.enter(person, address)
     page.locator("#grid .tile-link").first.focus()
     page.keyboard.press("Control+a")
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator("#grid .tile:visible")).to_have_count(0)
-    window.open(f"{address}bin/")
+    window.open(f"{window.path}bin/")
     restore = page.get_by_role("button", name="Restore", exact=True)
     purge = page.locator("#selection").get_by_role("button", name="Delete for good")
     every, checks = page.get_by_label("Select all (3)"), page.locator("main input[name=ids]")

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import Visitor
+from tests.browser.conftest import Visitor, await_one, fill
 from tests.browser.test_long_press import FINGER
-from tests.browser.test_main_job import PHOTOS, add_photos, make_gallery
+from tests.browser.test_main_job import PHOTOS
+from tests.live import LiveSite
 from tests.photos import path
 
 pytestmark = pytest.mark.browser
@@ -38,20 +39,15 @@ class Shut:
 
 
 @pytest.fixture
-def gallery(visitor: Callable[..., Visitor], person: str) -> Shut:
-    filling, opening = visitor(), visitor()
-    filling.sign_in(person)
-    path = make_gallery(filling, "First screen")
-    add_photos(filling, PHOTOS[:2])
-    cookies = filling.page.context.cookies()  # a hand that signs in has stirred already
-    opening.page.context.add_cookies(cookies)  # type: ignore[arg-type]
-    return Shut(opening.page, f"{opening.site.address}{path}")
+def gallery(site: LiveSite, visitor: Callable[..., Visitor], person: str) -> Shut:
+    window = visitor()
+    window.sign_in_unseen(person)  # a hand that signs in has stirred already
+    return Shut(window.page, f"{site.address}{fill(site, person, range(2))}")
 
 
 def release(page: Page, waiting: list[Route]) -> None:
-    """Let the first of these requests go on; its handler may hear of it later than whoever expects the request."""
-    while not waiting:
-        page.wait_for_timeout(10)
+    """Let the first of these requests go on."""
+    await_one(page, waiting)
     waiting[0].continue_()
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import fill
 from tests.browser.test_main_job import PHOTOS, OpenWindow, add_photos, make_gallery
-from tests.browser.test_refresh import fill
 from tests.live import LiveSite
 
 pytestmark = pytest.mark.browser
@@ -18,7 +18,7 @@ def test_pictures_load_after_their_pass_has_ended(visitor: OpenWindow, person: s
     """The addresses are given an end that has passed, as after an hour; the page asks for a fresh pass by itself."""
     window = visitor()
     page = window.page
-    window.sign_in(person)
+    window.sign_in_unseen(person)
     address = make_gallery(window, "Open")
     add_photos(window, PHOTOS[:3])
     window.open(address)

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import fill
 from tests.browser.test_main_job import OpenWindow
-from tests.browser.test_refresh import fill
 from tests.browser.test_sharing import make_link
 from tests.live import LiveSite
 
@@ -27,11 +27,8 @@ def stir(page: Page) -> None:
     expect(page.locator("#grid input[name=ids]").first).to_have_attribute("tabindex", "-1")
 
 
-def test_mouse_keeps_its_menu_after_a_finger(site: LiveSite, visitor: OpenWindow, person: str) -> None:
-    address = fill(site, person, range(1))
-    window = visitor()
-    page = window.page
-    window.enter(person, address)
+def test_mouse_keeps_its_menu_after_a_finger(enter: OpenWindow) -> None:
+    page = enter(1).page
     stir(page)
     page.evaluate(NOTE_MENUS)
     tile = page.locator("#grid .tile-link")

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.browser
 
 PHOTOS = [r["name"] for r in records() if r["category"] == "photo" and r["true_format"] in {"JPEG", "WEBP"}][:5]
 OpenWindow = Callable[..., Visitor]
+IS_STILL = """() => document.getAnimations().every(({playState, effect}) =>
+  playState !== "running" || effect.getComputedTiming().iterations === Infinity)"""
 
 
 def make_gallery(window: Visitor, title: str) -> str:
@@ -44,6 +46,8 @@ def add_photos(window: Visitor, names: list[str]) -> None:
 
 
 def check_axe(page: Page) -> None:
+    """What is fading in has not its own contrast yet."""
+    page.wait_for_function(IS_STILL)
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
 
@@ -105,7 +109,7 @@ def test_story_of_a_person(site: LiveSite, visitor: OpenWindow) -> None:
 def test_delete_and_undo_from_the_toast(site: LiveSite, visitor: OpenWindow, person: str) -> None:
     window = visitor()
     page = window.page
-    window.sign_in(person)
+    window.sign_in_unseen(person)
     address = make_gallery(window, "Undo")
     add_photos(window, PHOTOS[:3])
     window.open(address)
@@ -123,7 +127,7 @@ def test_delete_and_undo_from_the_toast(site: LiveSite, visitor: OpenWindow, per
 def test_lightbox_moves_closes_and_gives_the_focus_back(visitor: OpenWindow, person: str) -> None:
     window = visitor()
     page = window.page
-    window.sign_in(person)
+    window.sign_in_unseen(person)
     address = make_gallery(window, "Look")
     add_photos(window, PHOTOS[:3])
     window.open(address)
@@ -160,7 +164,13 @@ def test_pages_are_accessible_and_stand_still(visitor: OpenWindow, person: str, 
     page = window.page
     window.open("/")
     check_axe(page)
-    window.sign_in(person)
+    window.open("/accounts/login/")
+    page.fill("input[name=login]", person)
+    page.fill("input[name=password]", "not the password")
+    page.locator("main button[type=submit]").first.click()
+    expect(page.get_by_role("alert")).to_have_text("Name or password is not right.")
+    check_axe(page)
+    window.sign_in_unseen(person)
     address = make_gallery(window, "Still")
     check_axe(page)
     add_photos(window, PHOTOS[:4])
@@ -177,6 +187,35 @@ def test_pages_are_accessible_and_stand_still(visitor: OpenWindow, person: str, 
         assert fits(page), each
 
 
+def in_sight(page: Page, selector: str) -> bool:
+    """This lies in the window's width, and is as high as its first words need."""
+    seen: bool = page.locator(selector).first.evaluate(
+        "each => { const box = each.getBoundingClientRect();"
+        "return box.left >= 0 && box.right <= innerWidth && box.height > 16; }"
+    )
+    return seen
+
+
+# As wide as a phone of 390 pixels whose letters are twice as large, and the narrowest phone.
+@pytest.mark.parametrize("width", [195, 320])
+def test_large_letters_lose_nothing(visitor: OpenWindow, person: str, width: int) -> None:
+    window = visitor({"width": width, "height": 2 * width})
+    page = window.page
+    window.sign_in(person)
+    address = make_gallery(window, "Large letters")
+    add_photos(window, PHOTOS[:2])
+    for each in ("/", "/accounts/", address):
+        window.open(each)
+        assert fits(page), each
+        for menu in page.locator("details.menu:visible > summary").all():
+            menu.click()
+            assert in_sight(page, "details[open] .menu-list"), each
+            page.keyboard.press("Escape")
+    page.set_input_files("input[type=file][name=file]", str(path("corrupt/empty.jpg")))
+    expect(page.get_by_text("This file is empty.")).to_be_visible()
+    assert in_sight(page, ".upload-scroll")
+
+
 def test_orientation_survives_the_browser_and_the_server(visitor: OpenWindow, person: str) -> None:
     """A picture whose EXIF turns it stands upright in the grid, whoever turned it."""
     probe = next(
@@ -184,7 +223,7 @@ def test_orientation_survives_the_browser_and_the_server(visitor: OpenWindow, pe
     )
     window = visitor()
     page = window.page
-    window.sign_in(person)
+    window.sign_in_unseen(person)
     address = make_gallery(window, "Upright")
     add_photos(window, [probe["name"]])
     window.open(address)
@@ -219,7 +258,7 @@ def test_expired_photo_is_gone_from_the_second(site: LiveSite, visitor: OpenWind
     """The promise is moved in the database file to a moment ago; page and media address refuse at once."""
     window = visitor()
     page = window.page
-    window.sign_in(person)
+    window.sign_in_unseen(person)
     address = make_gallery(window, "Gone")
     add_photos(window, PHOTOS[:1])
     window.open(address)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import fill
 from tests.browser.test_main_job import OpenWindow
-from tests.browser.test_refresh import fill
 from tests.browser.test_sharing import make_link
 from tests.live import LiveSite
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import DESK, PHONE, Visitor
+from tests.browser.conftest import DESK, PAGE, PHONE, Visitor, fill
 from tests.browser.test_main_job import PHOTOS, OpenWindow, add_photos, make_gallery
-from tests.browser.test_refresh import PAGE, TO_THE_END, fill
+from tests.browser.test_refresh import TO_THE_END
 from tests.live import PASSWORD, LiveSite
 
 pytestmark = pytest.mark.browser
@@ -47,12 +47,10 @@ def test_whole_page_goes_on_after_signing_in_anew_in_another_tab(
 
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
 def test_action_after_the_end_of_the_session_leads_to_sign_in_and_back(
-    site: LiveSite, visitor: OpenWindow, person: str, size: dict[str, int]
+    enter: OpenWindow, person: str, size: dict[str, int]
 ) -> None:
-    address = fill(site, person, range(2))
-    window = visitor(size)
+    window = enter(2, size)
     page = window.page
-    window.enter(person, address)
     page.locator("#grid .tile-link").first.click()
     expect(page.locator("dialog#lightbox [data-place]")).to_have_text("1 of 2")
     photo, title = page.url, page.title()
@@ -70,12 +68,10 @@ def test_action_after_the_end_of_the_session_leads_to_sign_in_and_back(
 
 
 def test_next_page_after_the_end_of_the_session_stays_to_be_asked_for(
-    site: LiveSite, visitor: OpenWindow, person: str
+    enter: OpenWindow, site: LiveSite, person: str
 ) -> None:
-    address = fill(site, person, range(PAGE + 1))
-    window = visitor()
+    window = enter(PAGE + 1)
     page = window.page
-    window.enter(person, address)
     page.context.clear_cookies(name="session")
     page.evaluate(TO_THE_END)
     expect(page.locator(".toast p")).to_have_text([SIGNED_OUT])
@@ -96,12 +92,10 @@ def delete_in_another_session(page: Page, site: LiveSite, person: str) -> None:
 
 
 def test_action_works_once_its_page_has_learnt_of_the_new_session(
-    site: LiveSite, visitor: OpenWindow, person: str
+    enter: OpenWindow, site: LiveSite, person: str
 ) -> None:
-    address = fill(site, person, range(2))
-    window = visitor()
+    window = enter(2)
     page = window.page
-    window.enter(person, address)
     delete_in_another_session(page, site, person)
     expect(page.locator(".toast p")).to_contain_text("try again now")
     page.get_by_role("button", name="Delete", exact=True).click()
@@ -125,11 +119,9 @@ def test_page_of_another_person_asks_to_be_loaded_anew(
     window.complaints = [each for each in window.complaints if "403" not in each and "404" not in each]
 
 
-def test_refusal_is_said_and_no_page_within_the_page(site: LiveSite, visitor: OpenWindow, person: str) -> None:
-    address = fill(site, person, range(1))
-    window = visitor()
+def test_refusal_is_said_and_no_page_within_the_page(enter: OpenWindow) -> None:
+    window = enter(1)
     page = window.page
-    window.enter(person, address)
     page.locator("#grid .check").click()
     title = page.title()
     button = page.get_by_role("button", name="Delete", exact=True)

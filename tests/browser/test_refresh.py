@@ -7,28 +7,15 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.conftest import PAGE, fill
 from tests.browser.test_main_job import OpenWindow, make_gallery
+from tests.interception import intercept
 from tests.live import LiveSite
 from tests.pictures import jpeg
 
 pytestmark = pytest.mark.browser
 
 MANY = 75  # more than one page
-PAGE = 60
-FILL = """
-from datetime import UTC, datetime
-from django.utils import timezone
-from galleries.models import Gallery
-from galleries.uploads import UploadOptions
-from gallery_site.accounts.models import User
-from tests.pictures import jpeg, store
-owner = User.objects.get(username={person!r})
-gallery, _ = Gallery.objects.get_or_create(owner=owner, title="Full", retention={retention!r},
-                                           defaults=dict(created_at=timezone.now()))
-for seed in range({first}, {end}):
-    store(gallery, jpeg(seed), options=UploadOptions(taken_at=datetime(2020, 1, 1, tzinfo=UTC) if {old} else None))
-print(gallery.hex)
-"""
 TO_THE_END = "scrollTo(0, document.documentElement.scrollHeight)"
 MERGE = """() => new Promise(done => {
     grid.addEventListener("tiles-changed", () => done(), { once: true });
@@ -36,17 +23,10 @@ MERGE = """() => new Promise(done => {
 })"""
 
 
-def fill(site: LiveSite, person: str, seeds: range, *, old: bool = False, retention: str = "7d") -> str:
-    """Put photos into a gallery of this person, behind its pages' backs; returns its path. Those that are ``old`` come
-    after all others."""
-    program = FILL.format(person=person, first=seeds.start, end=seeds.stop, old=old, retention=retention)
-    return f"/g/{site.manage('shell', '-v0', '-c', program).stdout.strip()}/"
-
-
 def test_grid_that_outgrows_its_first_page_leads_to_the_rest(visitor: OpenWindow, person: str) -> None:
     window = visitor()
     page = window.page
-    window.sign_in(person)
+    window.sign_in_unseen(person)
     make_gallery(window, "Many")
     files = [{"name": f"{n}.jpg", "mimeType": "image/jpeg", "buffer": jpeg(n)} for n in range(MANY)]
     page.set_input_files("input[type=file][name=file]", files)  # type: ignore[arg-type]
@@ -69,12 +49,9 @@ def load_to_the_end(page: Page, photos: int) -> Locator:
 
 
 def test_grid_that_was_loaded_to_its_end_keeps_its_tiles_and_checks(
-    site: LiveSite, visitor: OpenWindow, person: str
+    enter: OpenWindow, site: LiveSite, person: str
 ) -> None:
-    address = fill(site, person, range(PAGE + 2))
-    window = visitor()
-    page = window.page
-    window.enter(person, address)
+    page = enter(PAGE + 2).page
     tiles = load_to_the_end(page, PAGE + 2)
     page.locator("#grid .tile .check").last.click()
     expect(page.locator("html")).to_have_attribute("data-selecting", "")
@@ -88,13 +65,10 @@ def test_grid_that_was_loaded_to_its_end_keeps_its_tiles_and_checks(
 
 
 def test_what_is_open_or_selected_stays_while_photos_come_in_between(
-    site: LiveSite, visitor: OpenWindow, person: str
+    enter: OpenWindow, site: LiveSite, person: str
 ) -> None:
     """The last page has to be fetched again for them: that waits until nobody is at it."""
-    address = fill(site, person, range(PAGE + 2))
-    window = visitor()
-    page = window.page
-    window.enter(person, address)
+    page = enter(PAGE + 2).page
     tiles = load_to_the_end(page, PAGE + 2)
     page.locator("#grid .tile-link").last.click()
     place = page.locator("dialog#lightbox [data-place]")
@@ -113,12 +87,9 @@ def test_what_is_open_or_selected_stays_while_photos_come_in_between(
 
 
 def test_open_photo_keeps_its_zoom_and_what_was_chosen_in_its_facts(
-    site: LiveSite, visitor: OpenWindow, person: str
+    enter: OpenWindow, site: LiveSite, person: str
 ) -> None:
-    address = fill(site, person, range(2))
-    window = visitor()
-    page = window.page
-    window.enter(person, address)
+    page = enter(2).page
     page.locator("#grid .tile-link").last.click()
     dialog = page.locator("dialog#lightbox")
     expect(dialog).to_be_visible()
@@ -139,19 +110,13 @@ def test_open_photo_keeps_its_zoom_and_what_was_chosen_in_its_facts(
     expect(keep).to_have_value("1y")
 
 
-def test_grid_that_is_fetched_without_a_line_says_nothing_and_comes_later(
-    site: LiveSite, visitor: OpenWindow, person: str
-) -> None:
+def test_grid_that_is_fetched_without_a_line_says_nothing_and_comes_later(enter: OpenWindow) -> None:
     """What the page does by itself is no concern of a person who did nothing."""
-    address = fill(site, person, range(1))
-    window = visitor()
+    window = enter(1)
     page = window.page
-    window.enter(person, address)
-    page.mouse.move(200, 200)
-    page.wait_for_function("window.htmx !== undefined")
+    intercept(page, lambda url: url.endswith(window.path), lambda route: route.abort("internetdisconnected"))
     page.set_input_files("input[type=file][name=file]", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": jpeg(7)})
-    page.route(lambda url: url.endswith(address), lambda route: route.abort("internetdisconnected"))
-    with page.expect_event("requestfailed", lambda request: request.url.endswith(address)):
+    with page.expect_event("requestfailed", lambda request: request.url.endswith(window.path)):
         pass
     expect(page.locator(".toast")).to_have_count(0)
     expect(page.locator("#grid .tile")).to_have_count(1)
@@ -162,11 +127,9 @@ def test_grid_that_is_fetched_without_a_line_says_nothing_and_comes_later(
     window.complaints.clear()
 
 
-def test_what_was_said_of_the_line_goes_when_it_is_back(site: LiveSite, visitor: OpenWindow, person: str) -> None:
-    address = fill(site, person, range(1))
-    window = visitor()
+def test_what_was_said_of_the_line_goes_when_it_is_back(enter: OpenWindow) -> None:
+    window = enter(1)
     page = window.page
-    window.enter(person, address)
     page.locator("#grid .tile-link").first.click()
     page.wait_for_load_state("networkidle")  # what the first stir asks for
     page.context.set_offline(True)
@@ -209,3 +172,20 @@ def test_photos_beyond_the_first_page_follow_their_new_end_and_its_undo(
     expect(left.last).to_have_text("7 days left")
     page.clock.fast_forward("01:01:00")
     expect(page.locator("#grid .tile:visible")).to_have_count(2)
+
+
+def test_new_photos_are_shown_though_the_line_broke_when_htmx_was_fetched(
+    site: LiveSite, visitor: OpenWindow, person: str
+) -> None:
+    """It comes when somebody stirs; a failure then must not leave a grid that never shows more."""
+    address = fill(site, person, range(1))
+    window = visitor()
+    page = window.page
+    window.sign_in(person)
+    page.route("**/htmx-2.min*.js", lambda route: route.abort(), times=1)
+    window.open(address)
+    with page.expect_event("requestfailed"):
+        page.mouse.move(200, 200)
+    page.set_input_files("input[type=file][name=file]", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": jpeg(7)})
+    expect(page.locator("#grid .tile")).to_have_count(2)
+    window.complaints = [each for each in window.complaints if "ERR_FAILED" not in each]

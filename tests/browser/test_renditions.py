@@ -44,7 +44,7 @@ def test_preview_of_the_canvas_is_served_and_a_forged_one_is_not(
 ) -> None:
     window = visitor()
     window.page.add_init_script(WATCH)
-    window.sign_in(person)
+    window.sign_in_unseen(person)
     make_gallery(window, "Renditions")
     add_photos(window, ["photo/apple-iphone-5.jpg"])
     sent = picture(base64.b64decode(window.page.evaluate(READ)))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PAGE, PHONE, await_one, fill
+from tests.browser.test_refresh import TO_THE_END
 from tests.browser.test_sharing import SHEET, OpenWindow, forgive, make_gallery, make_link
+from tests.live import LiveSite
 
 pytestmark = pytest.mark.browser
 
@@ -64,6 +66,22 @@ def test_page_that_comes_to_the_front_says_what_others_left(visitor: OpenWindow,
     expect(page.locator("#downloads-left")).to_have_text(USED_UP)
     expect(page.locator("html")).not_to_have_attribute("data-selecting", "")
     assert offers(page) == []
+
+
+def test_a_page_that_is_read_to_its_end_learns_that_its_link_was_revoked(
+    visitor: OpenWindow, site: LiveSite, person: str
+) -> None:
+    """It asks for the rest of its pictures then."""
+    desk = visitor()
+    desk.sign_in(person)
+    make_link(desk, fill(site, person, range(PAGE + 1)), kind="look", lasts="1d")
+    window = visitor()
+    window.page.goto(desk.page.locator("#address").input_value())
+    desk.page.get_by_role("button", name="Revoke").click()
+    expect(desk.page.get_by_text("Revoked: it opens nothing.")).to_be_visible()
+    window.page.evaluate(TO_THE_END)
+    expect(window.page.get_by_role("heading", name="This link has ended.")).to_be_visible()
+    forgive(window)
 
 
 def test_refused_download_is_a_page_and_no_file(visitor: OpenWindow, person: str) -> None:
@@ -131,3 +149,63 @@ def test_the_end_of_a_long_name_is_seen(visitor: OpenWindow, person: str) -> Non
     expect(name).to_have_text("long-gallery-with-two-hundred-pictures-of-the-walk-through-t-002.jpg")
     expect(name.get_by_text("002.jpg")).to_be_in_viewport(ratio=1)
     assert name.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
+STOPS_WITHOUT_A_WORD = """addEventListener("error", (event) => {
+  if (event.target instanceof HTMLImageElement) event.stopImmediatePropagation();
+}, true)"""
+
+
+def test_picture_that_a_download_stopped_comes_after_all(visitor: OpenWindow, person: str) -> None:
+    """Firefox stops what the page loads when a download begins by a link, and tells the pictures nothing."""
+    address = share(visitor, person, count=1)
+    page = visitor(service_workers="block").page
+    page.add_init_script(STOPS_WITHOUT_A_WORD)
+    waiting: list[Route] = []
+    page.route("**/media/**", lambda route: waiting.append(route))
+    page.goto(address, wait_until="commit")
+    picture = page.locator("#grid .tile-over")
+    expect(picture).to_have_attribute("data-loading", "")  # the page's scripts are there
+    await_one(page, waiting)
+    page.evaluate("window.stop()")
+    page.unroute("**/media/**")
+    expect(picture).to_have_js_property("complete", True)
+    expect(picture).to_have_js_property("naturalWidth", 0)
+    with page.expect_download():
+        page.get_by_role("link", name="Download all").click()
+    expect(picture).not_to_have_js_property("naturalWidth", 0)
+
+
+IS_HELD = 'link => !link.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }))'
+
+
+def test_download_before_the_scripts_for_hands_are_there_waits_for_them(visitor: OpenWindow, person: str) -> None:
+    """Firefox would stop them, and never fetch them again on this page: photos would no longer open in their place."""
+    address = share(visitor, person)
+    page = visitor(service_workers="block").page
+    waiting: list[Route] = []
+    page.route("**/visit_hands*.js", lambda route: waiting.append(route))
+    page.goto(address, wait_until="networkidle")
+    with page.expect_download():
+        assert page.get_by_role("link", name="Download all").evaluate(IS_HELD)
+        await_one(page, waiting)
+        waiting[0].continue_()
+    page.locator("#grid .tile-link").first.click()
+    expect(page.locator("dialog.lightbox")).to_be_visible()
+
+
+def test_download_before_the_page_is_loaded_leaves_it_whole(visitor: OpenWindow, person: str) -> None:
+    """Browsers say "load" no more when a download began by a link before that; they only call the page complete."""
+    address = share(visitor, person)
+    window = visitor(service_workers="block")
+    page = window.page
+    waiting: list[Route] = []
+    page.route("**/media/**", lambda route: waiting.append(route))
+    page.goto(address, wait_until="commit")
+    expect(page.locator("#grid .tile-over").first).to_have_attribute("data-loading", "")  # the page's scripts are there
+    with page.expect_download():
+        page.get_by_role("link", name="Download all").click()
+    page.unroute("**/media/**")
+    window.stir()
+    page.locator("#grid .tile-link").first.click()
+    expect(page.locator("dialog.lightbox")).to_be_visible()

@@ -13,6 +13,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page
 
 from tests.upload_js.fake_site import FakeServer, FakeSite
+from tests.upload_js.queue_world import WORLD
+
+Call = Callable[..., Any]
+Play = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +92,14 @@ def clocked_page(browser: Browser, site: FakeSite) -> Iterator[Page]:
     assert complaints == []
 
 
+@pytest.fixture
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser of its own, whose tabs may be killed."""
+    context = browser.new_context()
+    yield context
+    context.close()
+
+
 def open_gallery(page: Page, site: FakeSite) -> None:
     """Wait until the uploader listens."""
     page.goto(site.page)
@@ -104,7 +116,7 @@ def blank_page(shared_context: BrowserContext, fake_server: FakeServer) -> Itera
 
 
 @pytest.fixture
-def call(blank_page: Page) -> Callable[..., Any]:
+def call(blank_page: Page) -> Call:
     """``call("fit.js", "fit", 4000, 3000, 2048)``: a function of a module, run in Chromium. Bytes become Uint8Array."""
 
     def run(module: str, function: str, *arguments: Any) -> Any:
@@ -120,6 +132,16 @@ def call(blank_page: Page) -> Callable[..., Any]:
             }""",
             [module, function, packed],
         )
+
+    return run
+
+
+@pytest.fixture
+def play(blank_page: Page) -> Play:
+    """Run a scene: the body of an async function that sees WORLD."""
+
+    def run(scene: str, argument: Any = None) -> Any:
+        return blank_page.evaluate(f"async (given) => {{ {WORLD} {scene} }}", argument)
 
     return run
 

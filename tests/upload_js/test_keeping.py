@@ -85,7 +85,7 @@ SHARED = """async (steps) => {
     if (act === "list") seen.push((await open(who).listShared()).map(({ name }) => name));
   }
   const rest = await new Promise((resolve) => {
-    indexedDB.open("image-gallery-uploads", 1).onsuccess = ({ target: { result } }) => {
+    indexedDB.open("image-gallery-uploads").onsuccess = ({ target: { result } }) => {
       result.transaction("shared").objectStore("shared").getAll().onsuccess = ({ target }) => {
         result.close();
         resolve(target.result.map(({ name }) => name));

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.upload_js.choosing import HEAD, choose, small
 from tests.upload_js.fake_site import FakeSite
-from tests.upload_js.test_uploader import choose, small
 
 pytestmark = pytest.mark.browser
 
@@ -53,6 +53,22 @@ def test_lines_that_change_places_leave_the_focus_where_it_is(gallery_page: Page
         [7, 8, 9, 10, 11, 12, 1, 2, 3, 4, 5, 6],
     ]
     assert has_focus == [True] * 3
+
+
+def test_line_that_comes_back_has_its_picture_again(gallery_page: Page) -> None:
+    """What is compressed waits for a slow line, and of those that wait only the next few are shown."""
+    pictures = gallery_page.evaluate(
+        f"""async () => {{ {ROWS}
+          const canvas = Object.assign(document.createElement("canvas"), {{ width: 2, height: 2 }});
+          const thumb = await new Promise((resolve) => canvas.toBlob(resolve));
+          for (const item of items) item.thumb = thumb;
+          return [[], items.map(({{ id }}) => id), []].map((waiting) => {{
+            show(waiting);
+            return list.querySelectorAll("img[src]").length;
+          }});
+        }}"""
+    )
+    assert pictures == [12, 6, 12]
 
 
 def test_what_a_press_does_is_shown_before_it_can_be_pressed_again(gallery_page: Page, site: FakeSite) -> None:
@@ -172,6 +188,17 @@ def test_escape_closes_a_panel_that_has_nothing_to_do(gallery_page: Page) -> Non
     expect(gallery_page.locator(".upload-pill")).to_be_hidden()
     expect(gallery_page.locator(".page-head [data-upload-choose]")).to_be_focused()
     assert gallery_page.evaluate("heard") == 0
+
+
+def test_panel_that_opens_takes_the_focus_of_the_pill(gallery_page: Page, site: FakeSite) -> None:
+    """Whoever folded it by keyboard and pastes more is on the pill, which goes."""
+    site.plan("*", *["wait"] * 4)
+    choose(gallery_page, *small(2))
+    gallery_page.get_by_role("button", name="Fold the panel").click()
+    expect(gallery_page.locator(".upload-pill")).to_be_focused()
+    choose(gallery_page, *small(2, first=2))
+    expect(gallery_page.locator(HEAD)).to_be_focused()
+    site.go_on.set()
 
 
 def test_grid_is_fetched_for_the_last_of_those_that_came_soon_after(clocked_page: Page) -> None:

@@ -100,3 +100,49 @@ def test_request_that_the_browser_ends_is_a_line_that_broke(blank_page: Page, si
     given = {"url": f"{site.path}upload/", "token": site.token}
     assert blank_page.evaluate(ABORTED, given) == ["retry", "network"]
     site.go_on.set()
+
+
+ENDED_WITHOUT_A_WORD = """async ({ url, token }) => {
+  const { send } = await import("/static/js/upload/transport.js");
+  const { send: leave } = XMLHttpRequest.prototype;
+  XMLHttpRequest.prototype.send = function (...given) {
+    leave.apply(this, given);
+    this.onload = this.onerror = this.onabort = null; // none of them is told
+    this.upload.addEventListener("load", () => this.abort());
+  };
+  const { signal } = new AbortController();
+  const parcel = { url, token, key: "k", blob: new Blob(["a"]), filename: "a.jpg", fields: {} };
+  try {
+    const sent = send(parcel, { signal, onProgress() {}, onSent() {} });
+    const never = new Promise((resolve) => setTimeout(resolve, 5_000, { kind: "never" }));
+    const { kind, cause } = await Promise.race([sent, never]);
+    return [kind, cause];
+  } finally {
+    XMLHttpRequest.prototype.send = leave;
+  }
+}"""
+
+
+def test_request_that_ends_without_a_word_is_a_line_that_broke(blank_page: Page, site: FakeSite) -> None:
+    """Firefox, when a navigation that becomes a download ends a request, says "loadend" and nothing before it."""
+    site.plan("a.jpg", "wait")
+    given = {"url": f"{site.path}upload/", "token": site.token}
+    assert blank_page.evaluate(ENDED_WITHOUT_A_WORD, given) == ["retry", "network"]
+    site.go_on.set()
+
+
+def test_everything_is_sent_when_the_last_byte_has_left(blank_page: Page, site: FakeSite) -> None:
+    """Firefox says "load" of what was sent only when the answer begins: a stall's time would be the answer's."""
+    blank_page.evaluate(
+        """() => {
+          const { send } = XMLHttpRequest.prototype;
+          XMLHttpRequest.prototype.send = function (...given) {
+            this.upload.onload = null; // not told
+            send.apply(this, given);
+          };
+        }"""
+    )
+    site.plan("a.jpg", "wait")
+    found = send(blank_page, site, stall=5_000, patience=300)
+    assert found == {**STALLED, "isSent": True, "listeners": found["listeners"]}
+    site.go_on.set()

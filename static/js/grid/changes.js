@@ -1,6 +1,6 @@
 // What the server says it did to images, and what the clock does: tiles go and come back without a new page.
 import { serverSeconds } from "../server_clock.js";
-import { grid, setHidden, tileOf, tiles } from "./tiles.js";
+import { grid, setHidden, tileOf, tiles, wayToAdd } from "./tiles.js";
 
 const LONGEST = 2 ** 31 - 1; // ms that a timer can wait
 
@@ -9,7 +9,7 @@ function focusNear(ids) {
   const first = all.findIndex((link) => ids.includes(link.dataset.id));
   const isFree = (link) => !link.parentElement.hidden;
   const next = all.slice(first).find(isFree) ?? all.slice(0, Math.max(first, 0)).findLast(isFree);
-  next?.focus({ preventScroll: true });
+  (next ?? wayToAdd())?.focus({ preventScroll: true });
 }
 
 document.body.addEventListener("images-removed", ({ detail }) => {

@@ -5,13 +5,15 @@ import "./days.js";
 import "./more.js";
 import "./changes.js";
 import { fetchHtmx } from "../late_htmx.js";
-import { fetchForHands, onceThere } from "../stir.js";
+import { fetchForHands, onceThere, pressAfter } from "../stir.js";
 import { onLongPress } from "./long_press.js";
 import { grid } from "./tiles.js";
 
 /** @param fetchThem imports what this page has for hands */
 export function wireHands(fetchThem) {
   fetchForHands(() => Promise.all([fetchHtmx(), fetchThem()]));
+  // A download leads nowhere, but at its press Firefox stops what is being fetched, and it fetches no module twice.
+  pressAfter("a[data-takes]", fetchThem);
 }
 
 // The finger that stirs first may be one that rests on a photo: selection.js, which is told, comes after it.

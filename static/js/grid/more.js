@@ -40,8 +40,11 @@ function watch(root) {
   for (const link of root.querySelectorAll("[data-more]")) watcher.observe(link);
 }
 
-function failed(event) {
-  if (event.target.matches?.("[data-more]")) event.target.textContent = "That did not load. Try again";
+function failed({ target, detail }) {
+  if (!target.matches?.("[data-more]")) return;
+  if (detail.xhr?.status === 410)
+    location.reload(); // A link that ended says so.
+  else target.textContent = "That did not load. Try again";
 }
 
 watch(document);

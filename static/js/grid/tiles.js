@@ -19,6 +19,11 @@ export function checkOf(link) {
   return link.parentElement.querySelector('input[name="ids"]');
 }
 
+/** What has the focus where no photo is left: a visitor has none. */
+export function wayToAdd() {
+  return document.querySelector(".grid-empty [data-upload-choose]");
+}
+
 /** Hides or shows the tiles of these images; a hidden one stays in the page, for undo, and is never selected. */
 export function setHidden(ids, hidden) {
   for (const link of ids.map(tileOf).filter(Boolean)) {

@@ -1,6 +1,6 @@
 // The lightbox: opens a tile of the grid over the page, at the address of its own that every picture has. Back closes
 // it; so do Escape, a pull down and a click beside the picture. Without it that address is a page (image.html).
-import { checkOf, countAll, grid, tileOf, tiles } from "../grid/tiles.js";
+import { checkOf, countAll, grid, tileOf, tiles, wayToAdd } from "../grid/tiles.js";
 import { askForMore } from "../grid/more.js";
 import { Controls } from "./controls.js";
 import { Facts } from "./facts.js";
@@ -75,6 +75,14 @@ function open(link) {
   morph(link, change, () => stage.current?.frame);
 }
 
+let hasKeys = false; // it is keys that move here: Firefox marks what a script focuses after a click only when told to
+
+for (const name of ["keydown", "pointerdown"]) {
+  dialog.addEventListener(name, () => {
+    hasKeys = name === "keydown";
+  });
+}
+
 function closeNow() {
   const link = current();
   const frame = stage.current?.frame;
@@ -85,15 +93,20 @@ function closeNow() {
     dialog.close();
     stage.clear();
     document.title = pageTitle;
-    if (!link || link.parentElement.hidden) return;
+    if (!link || link.parentElement.hidden) return wayToAdd()?.focus();
     link.scrollIntoView({ block: "nearest" });
-    link.focus({ preventScroll: true });
+    link.focus({ preventScroll: true, focusVisible: hasKeys || undefined });
   };
   morph(frame, change, () => (link?.parentElement.hidden ? null : link));
 }
 
+let isGoingBack = false;
+
+/** Pressed twice before the browser has gone back, it must not go back twice: that would leave the page. */
 function close() {
-  if (history.state?.lightbox) history.back();
+  if (isGoingBack) return;
+  isGoingBack = Boolean(history.state?.lightbox);
+  if (isGoingBack) history.back();
   else if (dialog.open) closeNow();
 }
 
@@ -129,6 +142,7 @@ grid.addEventListener("click", (event) => {
 });
 
 window.addEventListener("popstate", (event) => {
+  isGoingBack = false;
   const id = event.state?.lightbox;
   const link = id && tileOf(id);
   if (!id && dialog.open) closeNow();

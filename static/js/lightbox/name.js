@@ -10,5 +10,6 @@ export function showName(element, name) {
     span.textContent = part.join("");
     return span;
   });
+  element.dir = "auto"; // an Arabic name begins at the right, and is cut before its end too
   element.replaceChildren(...parts);
 }

@@ -115,8 +115,11 @@ class Easel {
     return transformBlocks(data, width, Math.max(1, Math.floor(width / SIDE / SAMPLE_COLUMNS)));
   }
 
+  /** In a worker Safari's contexts do not say what they are, but their pixels do. */
   isWide(canvas) {
-    return contextOf(canvas).getContextAttributes?.().colorSpace === "display-p3";
+    const context = contextOf(canvas);
+    const { colorSpace } = context.getContextAttributes?.() ?? context.getImageData(0, 0, 1, 1);
+    return colorSpace === "display-p3";
   }
 
   encode(canvas, quality) {

@@ -7,8 +7,11 @@ const MAKE = 0x010f;
 const MODEL = 0x0110;
 const ORIENTATION = 0x0112;
 const EXIF_DIRECTORY = 0x8769;
-const TAKEN_AT = 0x9003;
-const TAKEN_OFFSET = 0x9011;
+// When it was taken, or else when it became numbers (scans); each with the tag of its offset.
+const TIMES = [
+  [0x9003, 0x9011],
+  [0x9004, 0x9012],
+];
 const ASCII = 2;
 const SHORT = 3;
 const LONG = 4;
@@ -32,11 +35,15 @@ export function readExif(kind, bytes) {
   }
 }
 
+// As EXIF has it, and as programs write it that mean ISO 8601: with a fraction, with the offset behind.
+const TIME =
+  /^(\d{4})[:/.-](\d\d?)[:/.-](\d\d?)[ T](\d\d?):(\d\d?)(?::(\d\d?)(?:[.,]\d+)?)? ?(Z|[+-]\d\d:?\d\d)?$/;
+
 /** An EXIF time and offset as RFC 3339. Without an offset the camera's clock is taken for UTC, as the server does. */
 export function toRfc3339(time, offset) {
-  const match = /^(\d{4})[:/.-](\d\d?)[:/.-](\d\d?)[ T](\d\d?):(\d\d?)(?::(\d\d?))?$/.exec(time.trim());
+  const match = TIME.exec(time.trim());
   if (!match) return "";
-  const [year, month, day, hour, minute, second] = match.slice(1).map((part) => Number(part ?? 0));
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0));
   const date = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
   const isReal =
     year > 1825 &&
@@ -46,7 +53,7 @@ export function toRfc3339(time, offset) {
     date.getUTCHours() === hour &&
     date.getUTCMinutes() === minute &&
     date.getUTCSeconds() === second;
-  return isReal ? date.toISOString().slice(0, 19) + zone(offset) : "";
+  return isReal ? date.toISOString().slice(0, 19) + zone(match[7] ?? offset) : "";
 }
 
 /** Make and model without the make said twice: "Canon" and "Canon EOS 5D" are "Canon EOS 5D". */
@@ -103,7 +110,8 @@ function readTiff(view) {
   const words = (directory, tag) => clean(directory.get(tag));
   const orientation = main.get(ORIENTATION);
   return {
-    takenAt: toRfc3339(words(exif, TAKEN_AT), words(exif, TAKEN_OFFSET)),
+    takenAt:
+      TIMES.map(([time, offset]) => toRfc3339(words(exif, time), words(exif, offset))).find(Boolean) ?? "",
     camera: nameCamera(words(main, MAKE), words(main, MODEL)),
     orientation: orientation >= 1 && orientation <= 8 ? orientation : 1,
   };

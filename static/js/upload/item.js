@@ -10,6 +10,7 @@ const SAFE = ["done", "duplicate"];
 export function createItem({
   file,
   blob,
+  thumb,
   target,
   batch,
   key,
@@ -46,7 +47,7 @@ export function createItem({
     fields: fields ?? {},
     quality,
     metadata: "strip",
-    thumb: null, // a Blob of a few kB
+    thumb: thumb ?? null, // a Blob of a few kB
     renditions: {}, // Blobs that go along, by the server's names; lost with the tab, as the server makes its own
     doneAt: 0,
     secondsToPrepare: 0,

@@ -12,6 +12,7 @@ const MARGIN = 1.5;
 export class Keeper {
   #line = Promise.resolve();
   #order = 0;
+  #restored = new WeakSet(); // items whose file lies in the vault itself
 
   /** Whether something that is not yet safe would be lost with this tab, for want of room. */
   isShort = false;
@@ -27,6 +28,7 @@ export class Keeper {
    */
   take(items) {
     const fresh = items.filter((item) => !item.isKept);
+    for (const item of items) if (item.isKept) this.#restored.add(item);
     for (const item of items) item.order = this.#order++;
     const noted = this.#noteAll(fresh); // at once: not after the photos of an earlier drop
     noted.catch(() => {});
@@ -67,10 +69,14 @@ export class Keeper {
     return !room || items.reduce((sum, item) => sum + item.size, 0) * MARGIN <= room.quota - room.usage;
   }
 
-  /** What it became takes the place of the file. Resolves when it is kept, or will not be. */
+  /**
+   * What it became takes the place of the file. Resolves when it is kept, or will not be. A file of the vault that goes as
+   * it is stays where it is: in Safari it is gone as soon as its record is replaced, and nothing would be sent.
+   */
   async keep(item) {
-    const { blob, fields, quality, reason } = item;
-    const kept = this.#put(item, { blob, fields, quality, reason }).then(
+    const { blob, thumb, fields, quality, reason } = item;
+    if (blob instanceof File && this.#restored.has(item)) return;
+    const kept = this.#put(item, { blob, thumb, fields, quality, reason }).then(
       () => {
         item.isKept = true;
       },

@@ -30,7 +30,7 @@ export function offerOf(records) {
 }
 
 /** `isWhole`: whether it holds its photo, which would be alive for as long as the offer. */
-function withoutPhoto({ blob, file, ...record }) {
+function withoutPhoto({ blob, file, thumb, ...record }) {
   return { ...record, isWhole: Boolean(blob || file) };
 }
 

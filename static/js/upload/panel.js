@@ -49,9 +49,11 @@ export class Panel {
   }
 
   open() {
+    const wasOnPill = document.activeElement === this.part("pill");
     this.part("panel").hidden = false;
     this.part("pill").hidden = true;
     this.draw();
+    if (wasOnPill) this.part("head").focus();
   }
 
   fold(isFolded) {
@@ -192,9 +194,11 @@ export class Panel {
 
   /** What still needs the person leaves the pill. */
   close() {
+    const hadFocus = this.part("panel").contains(document.activeElement);
     this.actions.close();
     if (this.actions.read().summary.failed > 0) return this.fold(true);
     this.part("panel").hidden = true;
+    if (!hadFocus) return;
     const choosers = [...document.querySelectorAll("[data-upload-choose]")]; // in an empty gallery one is hidden
     choosers.find((each) => each.getClientRects().length > 0)?.focus();
   }

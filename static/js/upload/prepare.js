@@ -9,6 +9,7 @@ import { isAnimated, isComplete, measure, sniff } from "./formats.js";
 import { startPatience } from "./lines.js";
 import { isHonest, turnsUpright } from "./probe.js";
 import { PREVIEW, QUALITIES } from "./qualities.js";
+import { isReading } from "./readable.js";
 
 /** A decode that hangs is given up after this long, in milliseconds. */
 export const DECODE_TIMEOUT = 30_000;
@@ -32,7 +33,7 @@ class Undrawn extends Error {
  * @returns {blob, width, height, reason, takenAt, camera, thumb, renditions, refused}: `blob` is the file itself when it
  *   goes as it is, `reason` says why; `renditions` are blobs by the name that the server has for them; `refused` is a
  *   code when it need not be sent at all.
- * Rejects when the file cannot be read (moved, a cloud placeholder, a folder).
+ * Rejects when the file cannot be read (moved, a cloud placeholder, a folder; or nothing can: readable.js).
  */
 export async function prepare(file, options, surface) {
   if (file.size === 0) return { refused: "empty" };
@@ -58,7 +59,9 @@ async function redraw(source, options, surface) {
     const renditions = wish.renditions && Math.max(size.width, size.height) >= PREVIEW.edge;
     return await draw(bitmap, { ...wish, size, renditions }, surface);
   } catch (error) {
-    return { reason: error instanceof Undrawn ? error.reason : "undecodable" };
+    if (error instanceof Undrawn) return { reason: error.reason };
+    if (!(await isReading())) throw error; // not the picture's fault
+    return { reason: "undecodable" };
   }
 }
 

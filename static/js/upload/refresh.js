@@ -1,6 +1,8 @@
 // Has the grid fetched again while the rest is on its way. The grid's own script (static/js/grid/refresh.js) merges what
 // comes, so that nothing moves under a person's hands.
 
+import { fetchHtmx } from "../late_htmx.js";
+
 /** Photos that become safe in so many milliseconds come together. */
 const PAUSE = 2_000;
 /** Least time between two fetches of the grid, in milliseconds. */
@@ -27,16 +29,18 @@ export class Refresher {
     else this.#timer = setTimeout(() => this.flush(), rest);
   }
 
-  #fetchGrid() {
+  async #fetchGrid() {
     const grid = document.querySelector("#grid");
-    if (!grid || !window.htmx) return;
+    if (!grid) return;
     this.#isStale = false;
     this.#fetchedAt = performance.now();
     // Not the window's address: while the lightbox is open that is a photo's.
     const address = grid.dataset.refreshUrl ?? location.pathname + location.search;
-    const fetched = window.htmx.ajax("GET", address, { target: "#grid", swap: "innerHTML" });
-    fetched.catch(() => {
+    try {
+      const htmx = window.htmx ?? (await fetchHtmx());
+      await htmx.ajax("GET", address, { target: "#grid", swap: "innerHTML" });
+    } catch {
       this.#isStale = true; // no line: once more when it is back, or with the next photo that is safe
-    });
+    }
   }
 }

@@ -5,6 +5,7 @@ import { describe, NOTES } from "./words.js";
 
 export class Row {
   #shown = {};
+  #hasThumb = false;
 
   constructor(template, item, { onAct }) {
     this.item = item;
@@ -22,6 +23,7 @@ export class Row {
   update(now) {
     const { item } = this;
     this.#showThumb(item);
+    if (isSettled(item) && !item.canRetry) item.thumb = null;
     this.#set("state", item.state, (state) => {
       this.element.dataset.state = state;
       this.part("bar").hidden = isSettled(item);
@@ -74,15 +76,15 @@ export class Row {
     return isSettled(item) || item.state === "checking" ? "" : "Cancel";
   }
 
-  /** The object URL lives only until the small picture is decoded. */
+  /** The object URL lives only until the small picture is decoded; the picture stays, for a line that goes and comes back. */
   #showThumb(item) {
-    if (!item.thumb) return;
+    if (!item.thumb || this.#hasThumb) return;
+    this.#hasThumb = true;
     const image = this.part("thumb");
     const url = URL.createObjectURL(item.thumb);
     const forget = () => URL.revokeObjectURL(url);
     image.addEventListener("load", forget, { once: true });
     image.addEventListener("error", forget, { once: true });
     image.src = url;
-    item.thumb = null;
   }
 }

@@ -29,20 +29,26 @@ export function send(parcel, { onProgress, onSent, signal, stall = STALL, patien
       reject(signal.reason);
       request.abort();
     };
-    request.upload.onprogress = ({ loaded, total }) => {
-      watch(stall);
-      onProgress(total > 0 ? Math.min(1, loaded / total) * parcel.blob.size : 0);
-    };
-    request.upload.onload = () => {
+    let isSent = false;
+    const noteSent = () => {
+      if (isSent) return;
+      isSent = true;
       watch(patience);
       onSent();
     };
+    request.upload.onprogress = ({ loaded, total }) => {
+      if (!isSent) watch(stall);
+      onProgress(total > 0 ? Math.min(1, loaded / total) * parcel.blob.size : 0);
+      if (total > 0 && loaded >= total) noteSent(); // Firefox says "load" only when the answer begins
+    };
+    request.upload.onload = noteSent;
     request.onload = () => resolve(readAnswer(request, parcel.url));
-    request.onerror = () => resolve(judge({ status: 0 }));
-    request.onabort = request.onerror; // the browser did it: our own come after an outcome
     request.onloadend = () => {
       clearTimeout(timer);
       signal.removeEventListener("abort", cancel);
+      // Without an answer and without an outcome of ours, the line broke or the browser ended it. (Firefox tells of neither
+      // "error" nor "abort" when a navigation that becomes a download does.)
+      resolve(judge({ status: 0 }));
     };
     signal.addEventListener("abort", cancel, { once: true });
     request.open("POST", parcel.url);

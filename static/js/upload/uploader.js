@@ -13,6 +13,7 @@ import { Panel } from "./panel.js";
 import { carriesRenditions, estimate, guessSpeed } from "./plan.js";
 import { WorkerPool } from "./pool.js";
 import { UploadQueue } from "./queue.js";
+import { onceReading } from "./readable.js";
 import { Refresher } from "./refresh.js";
 import { readSettings, writeSpeed } from "./settings.js";
 import { Speedometer } from "./speed.js";
@@ -46,11 +47,11 @@ export class Uploader {
     this.refresher = new Refresher();
     this.screen = new ScreenLock();
     this.queue = new UploadQueue({
-      hash: (file, signal) => this.pool.hash(file, signal),
+      hash: (file, signal) => onceReading(() => this.pool.hash(file, signal), signal),
       ask: askWhatIsThere,
       prepare: (file, options, signal) => {
-        const renditions = this.#carriesRenditions();
-        return this.pool.prepare(file, { ...options, renditions, maxPixels: maxPixels() }, signal);
+        const wish = { ...options, renditions: this.#carriesRenditions(), maxPixels: maxPixels() };
+        return onceReading(() => this.pool.prepare(file, wish, signal), signal);
       },
       send: (item, hooks) => this.#send(item, hooks),
       newKey,
@@ -79,7 +80,10 @@ export class Uploader {
     });
     guardLeaving(() => this.#wouldLose());
     window.addEventListener("online", () => this.#goOnline());
+    window.addEventListener("focus", () => this.#lookAgain());
+    document.addEventListener("visibilitychange", () => this.#lookAgain());
     window.addEventListener("pagehide", () => this.#noteMove());
+    window.addEventListener("pageshow", ({ persisted }) => persisted && this.#comeBack());
     if (readPerson()) onGoodbye(readPerson(), () => this.#abandon());
   }
 
@@ -106,8 +110,7 @@ export class Uploader {
     if (!readPerson()) return;
     try {
       await this.vault.purge();
-      const isKnown = ({ key }) => this.queue.items.some((item) => item.key === key);
-      this.#offer = await findLeftovers(this.vault, await this.tab, isKnown);
+      this.#offer = await this.#findLeftovers();
     } catch {
       // no store: nothing was left
     }
@@ -116,6 +119,22 @@ export class Uploader {
     const tab = hasMoved() ? await this.tab : null;
     const galleryId = isToContinue() ? this.galleryId : null;
     await this.takeUp((record) => record.tab === tab || record.target.galleryId === galleryId);
+  }
+
+  async #findLeftovers() {
+    const isKnown = ({ key }) => this.queue.items.some((item) => item.key === key);
+    return findLeftovers(this.vault, await this.tab, isKnown);
+  }
+
+  /** Another window may have sent, or forgotten, what is offered here. */
+  async #lookAgain() {
+    const offer = this.#offer;
+    if (!offer) return;
+    const found = await this.#findLeftovers().catch(() => offer);
+    if (this.#offer !== offer) return; // answered meanwhile
+    this.#offer = found;
+    if (!found && this.queue.items.length === 0 && this.#unread.length === 0) this.panel.close();
+    this.panel.draw();
   }
 
   /** What can be tried again stays, here and in the vault, until it is safe or somebody says "forget". */
@@ -256,8 +275,16 @@ export class Uploader {
     return this.queue.items.some((item) => !isSettled(item) && !item.isKept);
   }
 
+  /** What a person paused is theirs to go on with, on the next page as well. */
   #noteMove() {
-    if (this.queue.summary().left > 0 && !this.queue.halted) noteMove();
+    const { left, isPaused } = this.queue.summary();
+    if (left > 0 && !isPaused) noteMove();
+  }
+
+  /** "Back" to this very page, which Safari had put aside: those in between may have sent what stands here as open, and its
+   * photos are gone from the store. */
+  #comeBack() {
+    if (this.queue.summary().left > 0 && !this.#wouldLose()) location.reload();
   }
 }
 

@@ -2,12 +2,15 @@
 // person and is read by that person's pages only; what nobody came back for goes after a week.
 //
 // A record: {key, person, tab, at, order, batch: {id, total}, target, name, size, sourceSha256} of a chosen file, with
-// {file} once there was room for it, and once it is compressed with {blob, fields, quality, reason} instead. With neither,
-// the photo itself was not kept: it can be named, and no more. `tab` is the tab that sends it (tabs.js).
+// {file} once there was room for it, and once it is compressed with {blob, thumb, fields, quality, reason} instead. With
+// neither, the photo itself was not kept: it can be named, and no more. `tab` is the tab that sends it (tabs.js); when that
+// was closed and another one goes on, a claim, {key, person, tab}, says so instead. The record itself stays as it is: a
+// photo that Safari has read from a record is gone as soon as the record is written again.
 
 import { STORE_NAME } from "./store_name.js";
 
 const ITEMS = "items";
+const CLAIMS = "claims";
 const SHARED = "shared";
 const WEEK = 7 * 24 * 3600 * 1000;
 /** Photos from another app that nobody opened for so long, in milliseconds, were not meant any more. */
@@ -38,14 +41,21 @@ export class Vault {
 
   /** It is safe, or not wanted any more. */
   remove(keys) {
-    return this.#do([ITEMS], (items) => {
-      for (const key of keys) items.delete([this.person, key]);
+    return this.#do([ITEMS, CLAIMS], (...stores) => {
+      for (const key of keys) this.#delete(stores, key);
     });
+  }
+
+  #delete(stores, key) {
+    for (const store of stores) store.delete([this.person, key]);
   }
 
   /** All of this person, in the order in which they were chosen. */
   async list() {
-    const records = await this.#do([ITEMS], (items) => items.getAll(this.#mine()), "readonly");
+    const readAll = (...stores) => stores.map((store) => store.getAll(this.#mine()));
+    const [items, claims] = await this.#do([ITEMS, CLAIMS], readAll, "readonly");
+    const tabs = new Map(claims.result.map(({ key, tab }) => [key, tab]));
+    const records = items.result.map((record) => ({ ...record, tab: tabs.get(record.key) ?? record.tab }));
     return records.sort((one, other) => one.order - other.order);
   }
 
@@ -56,9 +66,9 @@ export class Vault {
    */
   async claim(key, tab, isLiving) {
     let record = null;
-    const changing = this.#change([key], tab, isLiving, (items, found) => {
-      record = found;
-      if (found.tab !== tab) items.put({ ...found, tab });
+    const changing = this.#change([key], tab, isLiving, ([, claims], found, owner) => {
+      record = { ...found, tab };
+      if (owner !== tab) claims.put({ key, person: this.person, tab });
     });
     await changing.catch((error) => {
       if (!record) throw error;
@@ -68,15 +78,17 @@ export class Vault {
 
   /** Those of `keys` that no other living tab sends are not wanted any more. */
   removeFree(keys, tab, isLiving) {
-    return this.#change(keys, tab, isLiving, (items, { key }) => items.delete([this.person, key]));
+    return this.#change(keys, tab, isLiving, (stores, { key }) => this.#delete(stores, key));
   }
 
-  /** Calls `act(items, record)` for each of `keys` that no other living tab sends. */
+  /** Calls `act([items, claims], record, owner)` for each of `keys` that no other living tab sends; `owner` sends it. */
   #change(keys, tab, isLiving, act) {
-    return this.#do([ITEMS], (items) => {
+    return this.#do([ITEMS, CLAIMS], (...stores) => {
       for (const key of keys) {
-        items.get([this.person, key]).onsuccess = ({ target: { result } }) => {
-          if (result && (result.tab === tab || !isLiving(result.tab))) act(items, result);
+        const [item, claim] = stores.map((store) => store.get([this.person, key]));
+        claim.onsuccess = () => {
+          const owner = claim.result?.tab ?? item.result?.tab;
+          if (item.result && (owner === tab || !isLiving(owner))) act(stores, item.result, owner);
         };
       }
     });
@@ -133,12 +145,12 @@ export class Vault {
 
   /** Forget what nobody came back for, whoever's it is. */
   purge() {
-    return this.#do([ITEMS, SHARED], (items, shared) => {
+    return this.#do([ITEMS, CLAIMS, SHARED], (items, claims, shared) => {
       this.#dropOld(shared);
       const old = IDBKeyRange.upperBound(this.now() - WEEK);
       items.index("at").openKeyCursor(old).onsuccess = ({ target: { result: cursor } }) => {
         if (!cursor) return;
-        items.delete(cursor.primaryKey);
+        for (const store of [items, claims]) store.delete(cursor.primaryKey);
         cursor.continue();
       };
     });
@@ -146,8 +158,8 @@ export class Vault {
 
   /** Forget everything of this person. */
   forget() {
-    return this.#do([ITEMS, SHARED], (items, shared) => {
-      items.delete(this.#mine());
+    return this.#do([ITEMS, CLAIMS, SHARED], (items, claims, shared) => {
+      for (const store of [items, claims]) store.delete(this.#mine());
       this.#clearMine(shared);
     });
   }
@@ -206,11 +218,14 @@ function visit(store, act) {
 function open(factory) {
   return new Promise((resolve, reject) => {
     if (!factory) return reject(new Error("No store."));
-    const request = factory.open(STORE_NAME, 1);
-    request.onupgradeneeded = () => {
-      const items = request.result.createObjectStore(ITEMS, { keyPath: ["person", "key"] });
-      items.createIndex("at", "at");
-      request.result.createObjectStore(SHARED, { autoIncrement: true });
+    const request = factory.open(STORE_NAME, 2);
+    request.onupgradeneeded = ({ oldVersion }) => {
+      const create = (name, options) => request.result.createObjectStore(name, options);
+      if (oldVersion < 1) {
+        create(ITEMS, { keyPath: ["person", "key"] }).createIndex("at", "at");
+        create(SHARED, { autoIncrement: true });
+      }
+      create(CLAIMS, { keyPath: ["person", "key"] });
     };
     request.onsuccess = () => {
       request.result.onversionchange = () => request.result.close();
