@@ -106,9 +106,9 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def tab(browser: Browser, site: Site, *, quality: str = "full") -> Iterator[Tab]:
-    """A tab of its own on a new gallery of ``PERSON``."""
-    gallery = site.inside("bench.filling:new_gallery", person=PERSON)
+def tab(browser: Browser, site: Site, *, quality: str = "full", gallery: str = "") -> Iterator[Tab]:
+    """A tab of its own on a gallery of ``PERSON``, a new one unless its id is given."""
+    gallery = gallery or site.inside("bench.filling:new_gallery", person=PERSON)
     session = site.inside("bench.filling:sign_in", person=PERSON)
     context = browser.new_context()
     context.add_cookies([{"name": "session", "value": session, "url": site.address}])

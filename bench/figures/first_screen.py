@@ -7,7 +7,6 @@ trip, 1.6 Mbit/s down and 0.75 up (Lighthouse's "simulated slow 4G", here applie
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,9 +14,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, sync_playwright
 
-from bench.client import Client, signed_in
+from bench.client import Client
 from bench.context import PERSON, Bench
-from bench.photo import multipart, numbered
+from bench.photo import multipart
+from bench.real_photos import cut_out
 from bench.site import Site
 from bench.table import Row, Wanted
 from gallery_site.runner.browser import obtain_chromium
@@ -59,10 +59,6 @@ class Load:
         """As they went over the line, headers too, without pictures."""
         return sum(size for kind, size in self.bytes_by_type.items() if kind != "Image") / KB
 
-    def kilobytes_with(self, page: float) -> float:
-        """The same, had the page itself been sent in ``page`` kB."""
-        return self.kilobytes - self.bytes_by_type.get("Document", 0) / KB + page
-
 
 def measure(bench: Bench) -> Iterator[Row]:
     site = bench.site("first-screen")
@@ -75,33 +71,25 @@ def measure(bench: Bench) -> Iterator[Row]:
         own = [_load(browser, site, f"/g/{gallery}/", session) for _ in range(times)]
         visits = [_load(browser, site, link) for _ in range(times)]
         browser.close()
-    yield from _rows("first screen", own, _packed_page(site, f"/g/{gallery}/", session))
-    yield from _rows("first screen of a link", visits, _packed_page(site, link))
+    yield from _rows("first screen", own)
+    yield from _rows("first screen of a link", visits)
     yield Row("first screen of a link, first paint", "s", [load.first / 1000 for load in visits], wanted=Wanted(1.0))
 
 
-def _rows(name: str, loads: list[Load], packed: float) -> Iterator[Row]:
+def _rows(name: str, loads: list[Load]) -> Iterator[Row]:
     yield Row(f"{name}, requests", "", [load.requests for load in loads])
-    sizes = [load.kilobytes_with(packed) for load in loads]
-    yield Row(f"{name} without pictures, all gzip", "kB", sizes, wanted=Wanted(60))
-    yield Row(f"{name} without pictures, as this server sends it", "kB", [load.kilobytes for load in loads])
+    yield Row(f"{name} without pictures", "kB", [load.kilobytes for load in loads], wanted=Wanted(60))
     yield Row(f"{name}, layout shift", "", [load.shift for load in loads], wanted=Wanted(0))
     yield Row(f"{name}, largest paint", "s", [load.largest / 1000 for load in loads], wanted=Wanted(2.5))
 
 
 def fill(site: Site) -> str:
-    """A gallery of as many photos as a first screen shows; returns its id."""
+    """A gallery of as many photos as a first screen shows, of cameras and phones; returns its id."""
     gallery: str = site.inside("bench.filling:new_gallery", person=PERSON)
     with Client(site.address, {"Authorization": f"Bearer {site.token(PERSON)}"}) as client:
         for number in range(PHOTOS):
-            client.send("POST", f"/api/v1/galleries/{gallery}/images", *multipart("photo.jpg", numbered(number)))
+            client.send("POST", f"/api/v1/galleries/{gallery}/images", *multipart("photo.jpg", cut_out(number)))
     return gallery
-
-
-def _packed_page(site: Site, path: str, session: str = "") -> float:
-    """kB of the page's HTML as nginx or CloudFront would send it; the site alone does not compress pages."""
-    with Client(site.address, signed_in(session) if session else {}) as client:
-        return len(gzip.compress(client.get(path).body, 6)) / KB
 
 
 def _load(browser: Browser, site: Site, path: str, session: str = "") -> Load:

@@ -17,7 +17,7 @@ ALBUM = 1
 
 def measure(bench: Bench) -> Iterator[Row]:
     """CPU for each page, its ratio to the plain page and to the first page of the smallest gallery, and p99."""
-    requests = bench.scaled(40, 15)
+    requests = bench.scaled(200, 15)  # p99 of fewer than 100 is the slowest of them
     galleries = [bench.stocked(images) for images in bench.sizes]
     plain, session = _plain_site(bench)
     pages: dict[str, Callable[[], Chunk]] = {PLAIN: _reader(plain, signed_in(session), f"/album/{ALBUM}/", requests)}
