@@ -16,6 +16,7 @@ const stirred = new Promise((resolve) => {
 let missing = 0; // what is not there yet
 let isPatient = true;
 const held = new Map(); // what happens when it is: once for each key, what was asked for first
+let keysAt = null; // where the last of the keys that waited was pressed
 
 /** As if somebody had. */
 export function stir() {
@@ -34,8 +35,11 @@ export async function fetchForHands(fetchIt) {
 
 function release() {
   const acts = [...held.values()];
+  const focused = document.activeElement;
   held.clear();
+  keysAt = null;
   for (const again of acts) again();
+  if (keysAt && keysAt !== focused) focused.focus({ preventScroll: true });
 }
 
 function hold(key, again) {
@@ -47,6 +51,13 @@ function hold(key, again) {
   }
   if (!held.has(key)) held.set(key, again);
   stir();
+}
+
+/** As if the key came now: where it was pressed, unless a key before it that waited as well has moved the focus on. */
+function typeAgain(event) {
+  if (event.target !== keysAt) event.target.focus({ preventScroll: true });
+  keysAt = event.target;
+  document.activeElement.dispatchEvent(new KeyboardEvent("keydown", event));
 }
 
 function isAwaited() {
@@ -103,7 +114,7 @@ addEventListener(
   (event) => {
     if (!isAwaited()) return;
     if (SCROLLING.has(event.key) && event.target.closest("a[data-id]")) event.preventDefault();
-    hold(event, () => event.target.dispatchEvent(new KeyboardEvent("keydown", event)));
+    hold(event, () => typeAgain(event));
   },
   true,
 );

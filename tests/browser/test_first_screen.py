@@ -143,6 +143,26 @@ def test_space_before_that_selects_and_nothing_else(gallery: Shut) -> None:
     assert gallery.page.evaluate("scrollY") == 0
 
 
+def test_keys_before_that_act_where_they_were_pressed(gallery: Shut) -> None:
+    """Also when the focus was moved in between by what waits for nothing, such as Tab."""
+    waiting: list[Route] = []
+    page = gallery.page
+    page.route(LATE, lambda route: waiting.append(route))
+    gallery.open()
+    tiles = page.locator(".tile-link")
+    tiles.first.focus()
+    with page.expect_request(LATE):
+        page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    tiles.first.focus()
+    page.keyboard.press("ArrowRight")
+    page.locator("a.brand").focus()
+    release(page, waiting)
+    expect(page.locator("[data-selection-count]")).to_have_text("2 selected")
+    expect(page.locator("a.brand")).to_be_focused()
+
+
 def test_picker_opens_in_the_press_itself(gallery: Shut) -> None:
     """Safari opens none for a press that waited. What is chosen waits for the uploader instead."""
     waiting: list[Route] = []
