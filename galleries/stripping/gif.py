@@ -15,7 +15,7 @@ MAX_BLOCKS = 250_000
 
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _GRAPHIC_CONTROL, _APPLICATION = 0xF9, 0xFF
-_SCREEN_BYTES, _IMAGE_BYTES, _APPLICATION_NAME_BYTES = 13, 10, 11
+_SCREEN_BYTES, _IMAGE_BYTES, _CONTROL_BYTES, _APPLICATION_NAME_BYTES = 13, 10, 4, 11
 _LOOPS = frozenset({b"NETSCAPE2.0", b"ANIMEXTS1.0"})
 _PROFILE = b"ICCRGBG1012"
 _FULL_BLOCKS = re.compile(rb"(?:\xff.{255})*+", re.DOTALL)  # possessive: no memory a block
@@ -96,9 +96,9 @@ def _extension(reader: _Reader, start: int) -> int:
         raise CorruptContainer("gif: cut short")
     label, size = data[start + 1], data[start + 2]
     end = reader.end_of_sub_blocks(start + 2)
-    if label == _GRAPHIC_CONTROL and size == 4:
-        reader.keep(start, start + 7)
-        reader.kept.append(memoryview(b"\0"))
+    if label == _GRAPHIC_CONTROL and size >= _CONTROL_BYTES:  # of a longer one viewers read the beginning
+        control = data[start + 3 : start + 3 + _CONTROL_BYTES]
+        reader.kept.append(memoryview(bytes((_EXTENSION, _GRAPHIC_CONTROL, _CONTROL_BYTES, *control, 0))))
     elif label == _APPLICATION and size == _APPLICATION_NAME_BYTES:
         _application(reader, start, end)
     return end

@@ -61,7 +61,15 @@ def test_gif_frame_keeps_its_control_without_what_follows_it() -> None:
     control = GIF.index(b"!\xf9\x04")
     end = control + 7
     assert strip(GIF[:end] + b"\x07private" + GIF[end:], "gif") == GIF
-    assert strip(with_block(b"!\xf9\x07private\0"), "gif") == GIF, "of another length it controls nothing"
+    assert strip(with_block(b"!\xf9\x07\0\0\0\0ate\0"), "gif") == with_block(b"!\xf9\x04\0\0\0\0\0")
+    assert strip(with_block(b"!\xf9\x03pri\0"), "gif") == GIF, "shorter it controls nothing"
+
+
+def test_gif_frame_is_shown_as_its_control_says_whatever_its_length() -> None:
+    control = GIF.index(b"!\xf9\x04")
+    long = GIF[:control] + b"!\xf9\x07" + GIF[control + 3 : control + 7] + b"ate\0" + GIF[control + 8 :]
+    assert strip(long, "gif") == GIF
+    assert decode(GIF) == decode(long)
 
 
 def test_gif_profile_is_kept() -> None:
