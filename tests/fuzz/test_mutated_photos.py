@@ -87,14 +87,15 @@ def stripped_well(path: Path, data: bytes) -> str:
     assert strip(after, kind) == after
     if not (is_small(data) and is_small(after)):
         return "too large to look at"
-    before = decode(gif_as_browsers_see_it(data) if kind == "gif" else data)
+    seen = gif_as_browsers_see_it(data) if kind == "gif" else data
+    before = decode(seen)
     if before is None:
         return "cannot be shown"
     shown = decode(after)
     assert shown is not None, path.name
     # A broken profile is dropped. One behind a JPEG's frame header is seen by browsers, and by Pillow once it is moved.
     assert shown.icc in {before.icc, None} or (kind == "jpeg" and before.icc is None), path.name
-    if not exif_is_whole(data):
+    if not exif_is_whole(seen):
         before = replace(before, upright=shown.upright, upright_size=shown.upright_size)
     assert replace(shown, icc=None) == replace(before, icc=None), path.name
     assert private_info(after) == {}, path.name

@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -117,9 +117,12 @@ def _further_frames(image: Image.Image) -> Iterator[str]:
 def _upright(image: Image.Image) -> Image.Image:
     """Not `ImageOps.exif_transpose`: it writes the EXIF anew, and stumbles over tags that viewers ignore."""
     try:
-        turn = _TURNS.get(image.getexif().get(ORIENTATION, 1))
+        orientation = image.getexif().get(ORIENTATION, 1)
     except (ValueError, SyntaxError):
         return image
+    if isinstance(orientation, bytes):  # some write one byte instead of a short
+        orientation = orientation[0] if len(orientation) == 1 else 1
+    turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
 
 
@@ -133,12 +136,19 @@ def private_info(data: bytes) -> dict[str, Any]:
     with open_picture(data) as image:
         if image.format == "PNG":
             image.load()  # its texts may stand after the pixels
-        tags: dict[Any, Any] = {tag: value for tag, value in image.getexif().items() if tag != ORIENTATION}
+        tags: dict[Any, Any] = {tag: value for tag, value in _read_exif(image).items() if tag != ORIENTATION}
         texts = {"comment", "photoshop", "mp", "mpoffset", "XML:com.adobe.xmp", "Raw profile type exif"}
         found = {key: image.info[key] for key in texts & image.info.keys()}
         if image.info.get("xmp", b"").strip(b"\0"):
             found["xmp"] = image.info["xmp"]
         return tags | found | dict(getattr(image, "text", {}))
+
+
+def _read_exif(image: Image.Image) -> Mapping[int, Any]:
+    try:
+        return image.getexif()
+    except SyntaxError:  # no TIFF: of a broken HEIC the item may point at the file's own structure
+        return {}
 
 
 def tiff(orientation: int = 1, description: bytes = b"private") -> bytes:
