@@ -1,12 +1,14 @@
 """The box structure under AVIF and HEIC (ISO/IEC 14496-12), read and blanked in place."""
 
+import struct
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from galleries.stripping.errors import CorruptContainer
 
 # A photograph in tiles has some hundred boxes; 64 MiB of empty boxes would be eight million.
 MAX_BOXES = 200_000
+FREE = b"free"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,16 @@ class BoxFile:
         if start < end:
             self.buffer[start:end] = bytes(end - start)
 
-    def blank(self, box: Box) -> None:
+    def blank(self, box: Box) -> Box:
         """Turn a box into free space of the same length."""
-        self.buffer[box.start + 4 : box.start + 8] = b"free"
+        self.buffer[box.start + 4 : box.start + 8] = FREE
         self.zero(box.payload, box.end)
+        return replace(box, kind=FREE)
+
+    def blank_rest(self, start: int) -> Box:
+        """Turn all that follows into free space: a box, unless it is too short for one."""
+        end = len(self.buffer)
+        self.zero(start, end)
+        header = struct.pack(">I4s", end - start, FREE) if end - start >= 8 else b""
+        self.buffer[start : start + len(header)] = header
+        return Box(FREE, start, start + len(header), end)

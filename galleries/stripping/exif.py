@@ -8,6 +8,8 @@ _ENTRY_BYTES = 12
 # The whole-number field types of TIFF; 7 is "undefined", bytes of anything.
 _FIELD_FORMATS = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i"}
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
+# How a TIFF block may begin, as Pillow takes it for the renditions: also with its number turned, or that of BigTIFF.
+_ORDERS = {b"II*\0": "<", b"II\0*": "<", b"MM\0*": ">", b"MM*\0": ">", b"MM\0+": ">"}
 _UPRIGHT = 1
 _TURNED = range(2, 9)
 
@@ -38,8 +40,8 @@ def _tiff_orientation(exif: bytes) -> int | None:
     tiff = exif
     for _ in range(2):  # some writers put the prefix twice
         tiff = tiff.removeprefix(b"Exif\0\0")
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    if order is None or tiff[2:4] not in (b"*\0", b"\0*") or len(tiff) < 10:
+    order = _ORDERS.get(tiff[:4])
+    if order is None or len(tiff) < 10:
         return None
     (directory,) = struct.unpack_from(order + "I", tiff, 4)
     if directory + 2 > len(tiff):

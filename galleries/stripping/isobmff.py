@@ -5,17 +5,19 @@ media data only the bytes that belong to a picture item or a sample of a picture
 the rest of the items go because nothing keeps them. All pictures in the file stay, thumbnails, depth and gain
 maps included (viewers use them); one that is a JPEG loses its own metadata. How the picture is turned lies in
 properties (irot, imir), which stay; the orientation in Exif is for information only (ISO/IEC 23008-12, A.2)
-and goes with it. The file ends with its last needed box.
+and goes with it. The file ends with its last needed box, but not before the place of an item: readers refuse a file
+that is shorter than it says.
 """
 
 from galleries.stripping import jpeg
-from galleries.stripping.boxes import Box, BoxFile
+from galleries.stripping.boxes import FREE, Box, BoxFile
 from galleries.stripping.errors import CorruptContainer
 from galleries.stripping.isobmff_items import MediaSpans, read_meta
 from galleries.stripping.isobmff_tracks import read_movie
 from galleries.stripping.spans import Span, gaps, holds, merged, touches
 
 _NEEDED = frozenset({b"ftyp", b"meta", b"moov", b"mdat"})
+_OPTIONAL = frozenset({b"mdat", FREE})
 # Brands under which a moov box holds pictures; without one it belongs to an appended video.
 _SEQUENCE_BRANDS = frozenset({b"avis", b"hevc", b"hevx", b"hevm", b"hevs", b"msf1"})
 # An Exif item of zeros makes readers stumble (Pillow refuses the whole AVIF): the offset of the TIFF header,
@@ -41,11 +43,11 @@ def strip(data: bytes) -> list[bytes | bytearray | memoryview]:
     for extents in spans.jpegs:
         _blank_jpeg(file, extents)
     _write_empty_exif(file, spans, merged([*media, *spans.idat]))
-    return [memoryview(file.buffer)[: _end_of_needed(boxes, pictures)]]
+    return [memoryview(file.buffer)[: _end_of_needed(boxes, merged([*pictures, *spans.metadata]))]]
 
 
 def _top_level(file: BoxFile) -> list[Box]:
-    """The needed boxes of the file; others are blanked. Ends where something else has been appended."""
+    """The boxes of the file. Those that are not needed are free space now, and so is what has been appended."""
     boxes: list[Box] = []
     brands: frozenset[bytes] = frozenset()
     position, size = 0, len(file.buffer)
@@ -61,10 +63,11 @@ def _top_level(file: BoxFile) -> list[Box]:
                 raise CorruptContainer("isobmff: cut short")
             break
         if box.kind not in _NEEDED or (box.kind == b"moov" and not brands & _SEQUENCE_BRANDS):
-            file.blank(box)
-        else:
-            boxes.append(box)
+            box = file.blank(box)
+        boxes.append(box)
         position = box.end
+    if position < size:
+        boxes.append(file.blank_rest(position))
     return boxes
 
 
@@ -113,7 +116,7 @@ def _write_empty_exif(file: BoxFile, spans: MediaSpans, places: list[Span]) -> N
             file.buffer[start:after] = _EMPTY_EXIF
 
 
-def _end_of_needed(boxes: list[Box], pictures: list[Span]) -> int:
-    """Where the file may end: media data without a picture in it is not needed."""
-    needed = [box for box in boxes if box.kind != b"mdat" or touches(pictures, box.payload, box.end)]
+def _end_of_needed(boxes: list[Box], places: list[Span]) -> int:
+    """Where the file may end: media data and free space without an item in it are not needed."""
+    needed = [box for box in boxes if box.kind not in _OPTIONAL or touches(places, box.start, box.end)]
     return needed[-1].end

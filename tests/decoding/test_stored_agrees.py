@@ -31,6 +31,14 @@ def test_orientation_of_any_type_turns_both(kind: int, order: str) -> None:
     assert [seen(data).facts.orientation for data in (source, strip(source, "jpeg"))] == [6, 6]
 
 
+@pytest.mark.parametrize("start", [b"II*\0", b"II\0*", b"MM\0*", b"MM*\0", b"MM\0+"])
+def test_exif_is_read_however_its_number_is_written(start: bytes) -> None:
+    order = "<" if start.startswith(b"II") else ">"
+    block = start + struct.pack(order + "IHHHIHHI", 8, 1, ORIENTATION, 3, 1, 6, 0, 0)
+    source = after_soi(saved("JPEG"), segment(0xE1, b"Exif\0\0" + block))
+    assert [seen(data).facts.orientation for data in (source, strip(source, "jpeg"))] == [6, 6]
+
+
 def test_animated_avif_stays_as_it_is_turned() -> None:
     """How a track is turned stands in its sample entry, and there decoders look for it."""
     target = io.BytesIO()

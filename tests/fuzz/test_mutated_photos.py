@@ -69,7 +69,8 @@ def stripped_well(path: Path, data: bytes) -> str:
     """Corrupt, or stripped: smaller or alike, nothing more to take away, the same pixels, and nothing told.
 
     A GIF ends where its blocks do, as in browsers; Pillow looks for more pictures, and for more of the last one, in
-    what follows, and for a loop count behind the end of its extension. In EXIF browsers pass over a broken tag; Pillow gives up, and misses how the picture is turned.
+    what follows, and reads past the end of some extensions. In EXIF browsers pass over a broken tag; Pillow gives up,
+    and misses how the picture is turned.
     """
     kind = kind_of(data[:16])
     if kind is None:
@@ -103,7 +104,7 @@ def stripped_well(path: Path, data: bytes) -> str:
 
 
 def gif_as_browsers_see_it(data: bytes) -> bytes:
-    """A GIF of sound blocks without what follows them, and without loops that say no number."""
+    """A GIF of sound blocks without what follows them, and without extensions that say nothing."""
 
     def palette_bytes(flags: int) -> int:
         return 3 << (1 + (flags & 7)) if flags & 0x80 else 0
@@ -117,10 +118,15 @@ def gif_as_browsers_see_it(data: bytes) -> bytes:
             while length := data[end]:
                 end += length + 1
         end += 1
-        block = data[begin:end]
-        if not (block.startswith(b"NETSCAPE2.0", 3) and len(block) == block[2] + 4):
-            blocks.append(block)
+        if not says_nothing(data[begin:end]):
+            blocks.append(data[begin:end])
     return b"".join(blocks) + b";"
+
+
+def says_nothing(block: bytes) -> bool:
+    """Whether it is an empty extension, or a loop without a number."""
+    size = block[2] if block.startswith(b"!") else -1
+    return size == 0 or (block.startswith(b"NETSCAPE2.0", 3) and len(block) == size + 4)
 
 
 def exif_is_whole(data: bytes) -> bool:

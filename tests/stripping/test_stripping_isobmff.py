@@ -272,6 +272,33 @@ def test_isobmff_file_ends_with_its_last_needed_box() -> None:
         assert strip(data + trailer, "avif") == clean
 
 
+TRAILERS = [
+    *(box(b"mdat", SECRET), box(b"uuid", SECRET), b"PK\x03\x04" + SECRET, b"x"),
+    box(b"ftyp", b"mp42") + box(b"mdat", SECRET),
+]
+
+
+@pytest.mark.parametrize("trailer", TRAILERS, ids=len)
+def test_isobmff_file_does_not_end_before_its_items(trailer: bytes) -> None:
+    """Who opens it would not find them, and refuse all of it."""
+    exif = (b"Exif", len(PIXELS), len(trailer))
+    data = build([(b"av01", 0, len(PIXELS)), exif], PIXELS) + trailer
+    stripped = strip(data, "avif")
+    assert len(stripped) == len(data)
+    assert SECRET not in stripped
+    assert strip(stripped, "avif") == stripped
+
+
+def test_heic_whose_exif_ends_behind_its_boxes_still_opens() -> None:
+    pytest.importorskip("pillow_heif")
+    whole = photos.path("orientation/orient-6.heic").read_bytes()
+    at = whole.index(b"mdat") - 4
+    (length,) = struct.unpack_from(">I", whole, at)
+    data = whole[:at] + struct.pack(">I", length - 2) + whole[at + 4 :]
+    assert decode(data) is not None
+    assert decode(strip(data, "heic")) == decode(data)
+
+
 def test_isobmff_box_between_needed_ones_keeps_its_place() -> None:
     data = build([(b"av01", 0, len(PIXELS))], PIXELS)
     base = strip(data, "avif")
