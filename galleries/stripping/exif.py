@@ -63,6 +63,6 @@ def _first_number(tiff: bytes, entry: int, order: str) -> int | None:
     position = entry + 8
     if size * count > 4:  # does not fit into the entry, which then holds where it is
         (position,) = struct.unpack_from(order + "I", tiff, position)
-        if position + size > len(tiff):
+        if position + size * count > len(tiff):  # Pillow, too, passes over a field that is cut short
             return None
     return int(struct.unpack_from(order + field_format, tiff, position)[0])

@@ -39,6 +39,18 @@ def test_exif_is_read_however_its_number_is_written(start: bytes) -> None:
     assert [seen(data).facts.orientation for data in (source, strip(source, "jpeg"))] == [6, 6]
 
 
+@pytest.mark.filterwarnings("ignore:Tag data larger than file:UserWarning")
+@pytest.mark.filterwarnings("ignore:Metadata Warning, tag 274 had too many entries:UserWarning")
+@pytest.mark.parametrize(("count", "value", "orientation"), [(1, 6, 6), (2, 6, 6), (1 << 24 | 1, 4, 1)])
+def test_orientation_is_the_first_of_several_unless_these_are_cut_short(
+    count: int, value: int, orientation: int
+) -> None:
+    """So many do not fit into the entry: its value says where they lie, and there stands an 8."""
+    block = b"II*\0" + struct.pack("<IHHHIII", 8, 1, ORIENTATION, 3, count, value, 0)
+    source = after_soi(saved("JPEG"), segment(0xE1, b"Exif\0\0" + block))
+    assert [seen(data).facts.orientation for data in (source, strip(source, "jpeg"))] == [orientation] * 2
+
+
 def test_animated_avif_stays_as_it_is_turned() -> None:
     """How a track is turned stands in its sample entry, and there decoders look for it."""
     target = io.BytesIO()
