@@ -1,6 +1,5 @@
 """The box structure under AVIF and HEIC (ISO/IEC 14496-12), read and blanked in place."""
 
-import struct
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
@@ -97,9 +96,6 @@ class BoxFile:
         return replace(box, kind=FREE)
 
     def blank_rest(self, start: int) -> Box:
-        """Turn all that follows into free space: a box, unless it is too short for one."""
-        end = len(self.buffer)
-        self.zero(start, end)
-        header = struct.pack(">I4s", end - start, FREE) if end - start >= 8 else b""
-        self.buffer[start : start + len(header)] = header
-        return Box(FREE, start, start + len(header), end)
+        """Zero all that follows: to readers a box without a name that goes on to the end."""
+        self.zero(start, len(self.buffer))
+        return Box(FREE, start, start, len(self.buffer))

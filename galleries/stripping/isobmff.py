@@ -17,6 +17,7 @@ from galleries.stripping.isobmff_tracks import read_movie
 from galleries.stripping.spans import Span, gaps, holds, merged, touches
 
 _NEEDED = frozenset({b"ftyp", b"meta", b"moov", b"mdat"})
+_APPENDED = frozenset({b"ftyp", bytes(4)})  # another file: the video of a motion photo; zeros
 _OPTIONAL = frozenset({b"mdat", FREE})
 # Brands under which a moov box holds pictures; without one it belongs to an appended video.
 _SEQUENCE_BRANDS = frozenset({b"avis", b"hevc", b"hevx", b"hevm", b"hevs", b"msf1"})
@@ -56,7 +57,7 @@ def _top_level(file: BoxFile) -> list[Box]:
             if box.kind != b"ftyp" or box.end > size:
                 raise CorruptContainer("isobmff: does not begin with its type")
             brands = _brands(file, box)
-        elif box.kind == b"ftyp":  # another file: the video of a motion photo
+        elif box.kind in _APPENDED:
             break
         if box.end > size:
             if box.kind in _NEEDED:

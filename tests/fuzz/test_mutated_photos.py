@@ -24,7 +24,7 @@ from galleries.decoding import DecodedImage, Decoder, ImageRejected
 from galleries.decoding.results import REJECTION_CODES
 from galleries.stripping import CorruptContainer, strip_metadata
 from tests.fuzz.mutations import MOST_PIXELS, drawn_changes, mutated, samples
-from tests.stripping.containers import BROKEN, decode, kind_of, open_picture, private_info, strip
+from tests.stripping.containers import BROKEN, Decoded, decode, kind_of, open_picture, private_info, strip
 
 BY_HAND = os.environ.get("GALLERY_FUZZ_SECONDS")
 A_ROUND = 40  # examples of one seed
@@ -93,7 +93,10 @@ def stripped_well(path: Path, data: bytes) -> str:
     if before is None:
         return "cannot be shown"
     shown = decode(after)
+    if shown is None and kind == "jpeg":
+        before, shown = decode_rows(seen), decode_rows(after)
     assert shown is not None, path.name
+    assert before is not None, path.name
     # A broken profile is dropped. One behind a JPEG's frame header is seen by browsers, and by Pillow once it is moved.
     assert shown.icc in {before.icc, None} or (kind == "jpeg" and before.icc is None), path.name
     if not exif_is_whole(seen):
@@ -101,6 +104,13 @@ def stripped_well(path: Path, data: bytes) -> str:
     assert replace(shown, icc=None) == replace(before, icc=None), path.name
     assert private_info(after) == {}, path.name
     return "stripped"
+
+
+def decode_rows(data: bytes) -> Decoded | None:
+    """Pillow complains of damage behind the last row when it lies in the same 64 kB."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("PIL.ImageFile.LOAD_TRUNCATED_IMAGES", True)
+        return decode(data)
 
 
 def gif_as_browsers_see_it(data: bytes) -> bytes:
