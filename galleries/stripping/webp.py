@@ -25,6 +25,7 @@ Part = bytes | memoryview
 class _Chunk:
     kind: bytes
     data: memoryview
+    padding: bytes = b"\0"  # what makes its size even: decoders read a damaged picture on into it
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ def strip(data: bytes) -> list[Part]:
     if first is None:
         raise CorruptContainer("webp: empty")
     if first.kind in _STILL:  # the simple format: one picture, nothing else is looked at
-        return _riff(_chunk_parts(first.kind, [first.data]))
+        return _riff(_chunk_parts(first.kind, [first.data], first.padding))
     if first.kind != b"VP8X" or len(first.data) < _VP8X_BYTES:
         raise CorruptContainer("webp: does not begin with a picture or its extended header")
     picture = _Picture(first.data[0], bytes(first.data[4:_VP8X_BYTES]))
@@ -91,7 +92,9 @@ def _chunks(view: memoryview, budget: _Budget) -> Iterator[_Chunk]:
         end = position + 8 + size
         if end > len(view):
             raise CorruptContainer("webp: a chunk is longer than the file")
-        yield _Chunk(bytes(view[position : position + 4]), view[position + 8 : end])
+        yield _Chunk(
+            bytes(view[position : position + 4]), view[position + 8 : end], bytes(view[end : end + 1]) or b"\0"
+        )
         position = end + size % 2
 
 
@@ -110,7 +113,7 @@ def _keep(picture: _Picture, chunk: _Chunk, budget: _Budget) -> None:
         picture.body += _frame(chunk.data, budget)
         picture.has_picture = True
     elif not animated and not picture.has_picture and (chunk.kind == b"ALPH" or chunk.kind in _STILL):
-        picture.body += _chunk_parts(chunk.kind, [chunk.data])
+        picture.body += _chunk_parts(chunk.kind, [chunk.data], chunk.padding)
         picture.has_picture = chunk.kind in _STILL
 
 
@@ -119,13 +122,13 @@ def _frame(data: memoryview, budget: _Budget) -> list[Part]:
     content: list[Part] = [data[:_FRAME_HEADER_BYTES]]
     for chunk in _chunks(data[_FRAME_HEADER_BYTES:], budget):
         if chunk.kind == b"ALPH" or chunk.kind in _STILL:
-            content += _chunk_parts(chunk.kind, [chunk.data])
+            content += _chunk_parts(chunk.kind, [chunk.data], chunk.padding)
     return _chunk_parts(b"ANMF", content)
 
 
-def _chunk_parts(kind: bytes, content: list[Part]) -> list[Part]:
+def _chunk_parts(kind: bytes, content: list[Part], padding: bytes = b"\0") -> list[Part]:
     size = sum(map(len, content))
-    return [kind + size.to_bytes(4, "little"), *content, b"\0" * (size % 2)]
+    return [kind + size.to_bytes(4, "little"), *content, padding[: size % 2]]
 
 
 def _riff(parts: list[Part]) -> list[Part]:

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from galleries.stripping import CorruptContainer
+from tests import photos
 from tests.stripping.containers import (
     ORIENTATION,
     decode,
@@ -103,3 +104,11 @@ def test_webp_ends_where_its_header_says_and_after_one_picture() -> None:
 def test_webp_that_does_not_hold_together_is_corrupt(data: bytes) -> None:
     with pytest.raises(CorruptContainer, match=r"^webp: "):
         strip(data, "webp")
+
+
+def test_webp_that_is_damaged_keeps_the_byte_that_its_decoder_reads_last() -> None:
+    """One byte too many, and the picture goes on in what pads its chunk."""
+    whole = photos.path("webp/lossless2.webp").read_bytes()
+    data = whole[:11_420] + b"\x8f" + whole[11_420:]
+    assert decode(data) is not None
+    assert decode(strip(data, "webp")) == decode(data)
